@@ -181,6 +181,34 @@ def test_a_session_that_does_not_end_refuses_the_switch_and_nothing_is_changed(
     assert [(state.state, state.accepts_connections) for state in states.all] == [(None, True), ("complete", True)]
 
 
+def test_a_vacuum_of_the_servers_own_is_no_session_and_does_not_refuse_an_admin_who_is_no_superuser(
+    place: Place,
+) -> None:
+    cluster, name = place
+    superuser = cluster.admin
+    superuser.execute("CREATE ROLE switcher LOGIN CREATEDB PASSWORD 'switcher'")
+    superuser.execute(f"GRANT {OWNER}, pg_signal_backend TO switcher")
+    superuser.execute("ALTER SYSTEM SET autovacuum_naptime TO '1s'")
+    superuser.execute("SELECT pg_reload_conf()")
+    vacuums = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'autovacuum worker'"
+    try:
+        table = "CREATE TABLE slow WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+        cluster.as_owner(name).execute(f"{table} AS SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) n")
+        cluster.as_owner(name).execute("DELETE FROM slow WHERE n > 100")
+        deadline = time.monotonic() + 30
+        while not superuser.execute(vacuums, [name]):
+            assert time.monotonic() < deadline, "no vacuum came"
+            time.sleep(0.01)
+        switcher = dataclasses.replace(superuser, user="switcher", password="switcher")
+        switch.switch_database(restores.options(switcher), name, POINT)
+        assert says(place) == "restored"
+    finally:
+        superuser.execute("ALTER SYSTEM RESET autovacuum_naptime")
+        superuser.execute("SELECT pg_reload_conf()")
+        superuser.execute(f"REVOKE {OWNER}, pg_signal_backend FROM switcher")
+        superuser.execute("DROP ROLE switcher")
+
+
 def test_a_prepared_transaction_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switch, "PATIENCE", 0.0)
     error = psycopg.errors.ObjectInUse("in use")

@@ -59,12 +59,12 @@ FROM pg_catalog.pg_database d
 WHERE d.datname = %(name)s OR d.datname ~ %(pattern)s
 ORDER BY d.datname
 """
-SESSIONS = (
-    "SELECT count(*), min(usename) FROM pg_catalog.pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-)
+# A vacuum of the server's own has no role: only a superuser may end it, and the renaming server ends it by itself.
+OF_OTHERS = "pid <> pg_backend_pid() AND usesysid IS NOT NULL"
+SESSIONS = f"SELECT count(*), min(usename) FROM pg_catalog.pg_stat_activity WHERE datname = %s AND {OF_OTHERS}"
 END_SESSIONS = (
     "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-    " WHERE datname = ANY(%s) AND pid <> pg_backend_pid()"
+    f" WHERE datname = ANY(%s) AND {OF_OTHERS}"
 )
 OWN_SETTINGS = """
 SELECT coalesce(r.rolname, ''), s.setting
