@@ -40,10 +40,9 @@ def human_bytes(count: float) -> str:
 
 
 def progress_line(state: dict[str, Any], before: dict[str, Any], seconds: float, elapsed: float) -> str:
-    """One line: phase, files and bytes done, and the rate since the line before, ``seconds`` ago."""
+    """One line: phase, files, answers and bytes done, and the rate since the line before, ``seconds`` ago."""
     parts = [str(state["phase"])]
-    if state["files"]:
-        parts.append(f"{state['files']} files")
+    parts += [f"{state[name]} {name}" for name in ("files", "answers") if state.get(name)]
     parts.append(human_bytes(state["read"]))
     start = before["read"] if before.get("phase") == state["phase"] else 0
     if state["read"] > start and seconds > 0:

@@ -627,7 +627,7 @@ def test_progress_is_told_in_a_file_that_is_gone_afterwards(
     monkeypatch.setattr(progress, "INTERVAL", 0.01)
     monkeypatch.setattr(run.documents, "back_up_documents", look)
     scene.back_up(progress_file=str(file))
-    assert told[-1] == {"pid": os.getpid(), "phase": "documents", "read": 0, "files": 0}
+    assert told[-1] == {"pid": os.getpid(), "phase": "documents", "read": 0, "files": 0, "answers": 0}
     assert list(tmp_path.glob("progress*")) == []
 
 

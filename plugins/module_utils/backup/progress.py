@@ -21,7 +21,7 @@ class Progress:
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._counters = {"read": 0, "files": 0}
+        self._counters = {"read": 0, "files": 0, "answers": 0}
         self._phase = "starting"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_on, name="progress", daemon=True)
@@ -48,11 +48,12 @@ class Progress:
             self._phase = name
             self._counters = dict.fromkeys(self._counters, 0)
 
-    def add(self, read: int = 0, files: int = 0) -> None:
-        """Count bytes read and files done."""
+    def add(self, read: int = 0, files: int = 0, answers: int = 0) -> None:
+        """Count bytes read, files done and answers of a server."""
         with self._lock:
             self._counters["read"] += read
             self._counters["files"] += files
+            self._counters["answers"] += answers
 
     def _write_on(self) -> None:
         while not self._stop.wait(INTERVAL):
