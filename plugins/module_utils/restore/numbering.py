@@ -2,38 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The numbering of issued invoices: which numbers of which series are missing or were given twice.
-
-Dolibarr's models Terre and Mars count without end whatever the month in the reference; Mercure follows masks that may
-begin anew each year or month. What fits no mask, because the mask was changed, is its own series by what is before its
-last digits.
-"""
+"""The numbering of issued invoices: which numbers of which series are missing or were given twice."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.masks import parse_mask
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.series import (
+    MOST_NAMED,
+    Masks,
+    Place,
+    describe_hole,
+    missing_names,
+    place,
+)
 
 STANDARD, REPLACEMENT, CREDIT_NOTE, DEPOSIT = range(4)
 MODEL, MERCURE = "FACTURE_ADDON", "mod_facture_mercure"
 MASKS = {
+    STANDARD: "FACTURE_MERCURE_MASK_INVOICE",
     REPLACEMENT: "FACTURE_MERCURE_MASK_REPLACEMENT",
     CREDIT_NOTE: "FACTURE_MERCURE_MASK_CREDIT",
     DEPOSIT: "FACTURE_MERCURE_MASK_DEPOSIT",
 }
-INVOICE_MASK = "FACTURE_MERCURE_MASK_INVOICE"
 FISCAL_MONTH = "SOCIETE_FISCAL_MONTH_START"
-SETTINGS = (MODEL, INVOICE_MASK, *MASKS.values(), FISCAL_MONTH)
-ENDLESS = re.compile(r"(?P<letters>[A-Za-z]+)\d{4}-(?P<n>\d{4,})")
-ANY = re.compile(r"(?P<head>.*?)(?P<n>\d+)")
-TOKEN = re.compile(r"\{([^}]*)\}")
-COUNTER = re.compile(r"(0+)((?:[@+][0-9+\-=]+){0,2})")
-MONTHLY = 99
-MOST_NAMED = 20
+SETTINGS = (MODEL, *MASKS.values(), FISCAL_MONTH)
 
 
 @dataclass(frozen=True)
@@ -43,21 +40,6 @@ class Numbered:
     ref: str
     kind: int = STANDARD
     entity: int = 1
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a reference stands: its series and its number in it, and what is around the number."""
-
-    series: tuple[object, ...]
-    number: int
-    before: str
-    after: str
-    width: int
-
-    def neighbour(self, number: int) -> str:
-        """The reference of another number, all else as here."""
-        return f"{self.before}{number:0{self.width}d}{self.after}"
 
 
 @dataclass(frozen=True)
@@ -74,106 +56,13 @@ class NumberingFinding:
     live: bool | None = None
 
 
-@dataclass(frozen=True)
-class Mask:
-    """A mask of the model Mercure: what its references look like and when its counter begins anew."""
-
-    text: str
-    pattern: re.Pattern[str]
-    restart: int = 0
-
-
-def parse_mask(text: str, fiscal_month: int = 1) -> Mask | None:
-    """Read a mask; ``None`` when it has no counter or something unknown in it."""
-    pattern, restart, at = "", 0, 0
-    names: set[str] = set()
-    for token in TOKEN.finditer(text):
-        pattern += re.escape(text[at : token.start()])
-        at = token.end()
-        piece = _piece(token[1])
-        if piece is None:
-            return None
-        for name in re.findall(r"\?P<(\w+)>", piece):
-            if name in names:
-                piece = piece.replace(f"?P<{name}>", "")
-            names.add(name)
-        pattern += piece
-        if counter := COUNTER.fullmatch(token[1]):
-            restart = _restart(counter[2], fiscal_month)
-    if not {"n", "k"} & names:
-        return None
-    return Mask(text, re.compile(pattern + re.escape(text[at:])), restart)
-
-
-def _piece(token: str) -> str | None:
-    low = token.lower()
-    if counter := COUNTER.fullmatch(token):
-        # Terre's counters grow past their width, those of masks stop; a longer one is still a number of the series.
-        return rf"(?P<n>\d{{{len(counter[1])},}})"
-    if low in ("yyyy", "yy", "y"):
-        return rf"(?P<y>\d{{{len(low)}}})"
-    if low in ("mm", "dd"):
-        return r"(?P<m>\d{2})" if low == "mm" else r"\d{2}"
-    if customer := re.fullmatch(r"(c+)(0*)", low):
-        return rf"(?P<c>.{{{len(customer[1])}}})" + (rf"(?P<k>\d{{{len(customer[2])},}})" if customer[2] else "")
-    if re.fullmatch(r"t+|u+|jj+", low):
-        return f".{{{len(low)}}}"
-    if own := re.fullmatch(r"[A-Z]+-(\d+)", token):
-        return f".{{{own[1]}}}"
-    return None
-
-
-def _restart(modifiers: str, fiscal_month: int) -> int:
-    """The month in which a counter begins anew, 99 for every month, 0 for never."""
-    found = re.search(r"@(\d+|[+\-=])", modifiers)
-    if found is None:
-        return 0
-    month = int(found[1]) if found[1].isdecimal() else 0
-    return month or fiscal_month
-
-
-def place(invoice: Numbered, settings: Mapping[str, str]) -> Place | None:
-    """Where an invoice stands in which series; ``None`` for a draft and for what carries no number."""
-    if invoice.ref.startswith("("):
-        return None
-    if settings.get(MODEL) == MERCURE:
-        own = settings.get(MASKS.get(invoice.kind, INVOICE_MASK)) or ""
-        if not own and invoice.kind == REPLACEMENT:
-            own = settings.get(INVOICE_MASK) or ""
-        mask = _mask(own, int(settings.get(FISCAL_MONTH) or 1))
-        match = mask.pattern.fullmatch(invoice.ref) if mask else None
-        if mask is not None and match is not None:
-            # Invoices and deposits of one mask share its counter, credit notes have their own.
-            return _placed(match, invoice, (mask.text, invoice.kind == CREDIT_NOTE, *_period(mask, match)))
-    if match := ENDLESS.fullmatch(invoice.ref):
-        return _placed(match, invoice, (match["letters"],))
-    if match := ANY.fullmatch(invoice.ref):
-        return _placed(match, invoice, (match["head"],))
-    return None
-
-
-@cache
-def _mask(text: str, fiscal_month: int) -> Mask | None:
-    return parse_mask(text, fiscal_month) if text else None
-
-
-def _period(mask: Mask, match: re.Match[str]) -> tuple[object, ...]:
-    groups = match.groupdict()
-    customer = () if "n" in groups else (groups.get("c"),)
-    year, month = groups.get("y"), groups.get("m")
-    if not mask.restart or year is None:
-        return customer
-    if mask.restart == MONTHLY:
-        return (*customer, year, month)
-    early = month is not None and int(month) < mask.restart
-    return (*customer, int(year) - early)
-
-
-def _placed(match: re.Match[str], invoice: Numbered, series: tuple[object, ...]) -> Place:
-    name = "n" if "n" in match.groupdict() else "k"
-    start, end = match.span(name)
-    ref = invoice.ref
-    return Place((invoice.entity, *series), int(match[name]), ref[:start], ref[end:], end - start)
+def masks_in(settings: Mapping[str, str]) -> Masks:
+    """The masks that a company's settings name; none unless its model is Mercure."""
+    if settings.get(MODEL) != MERCURE:
+        return {}
+    fiscal_month = int(settings.get(FISCAL_MONTH) or 1)
+    found = {kind: parse_mask(settings.get(name) or "", fiscal_month) for kind, name in MASKS.items()}
+    return {kind: (mask,) for kind, mask in found.items() if mask}
 
 
 # -- the questions ----------------------------------------------------------------------------------------------------
@@ -187,9 +76,10 @@ def check_numbering(
     Drafts that never had a number are passed over. A hole is a number between the first and the last of its series. With
     ``live``, each says whether it is there too.
     """
-    present = None if live is None else _by_series(live, settings)
+    masks = masks_in(settings)
+    present = None if live is None else _by_series(live, masks)
     found: list[NumberingFinding] = []
-    for series, numbers in sorted(_by_series(invoices, settings).items(), key=lambda item: str(item[0])):
+    for series, numbers in sorted(_by_series(invoices, masks).items(), key=lambda item: str(item[0])):
         found += [_duplicate(places) for _number, places in sorted(numbers.items()) if len(places) > 1]
         found += _holes(numbers, None if present is None else present.get(series, {}))
     return found
@@ -198,11 +88,12 @@ def check_numbering(
 Series = dict[int, list[tuple[str, Place]]]
 
 
-def _by_series(invoices: Iterable[Numbered], settings: Mapping[str, str]) -> dict[tuple[object, ...], Series]:
+def _by_series(invoices: Iterable[Numbered], masks: Masks) -> dict[tuple[object, ...], Series]:
     found: dict[tuple[object, ...], Series] = defaultdict(lambda: defaultdict(list))
     for invoice in invoices:
-        where = place(invoice, settings)
+        where = place(invoice.ref, invoice.kind, masks)
         if where is not None:
+            where = replace(where, series=(invoice.entity, *where.series))
             found[where.series][where.number].append((invoice.ref, where))
     return found
 
@@ -224,14 +115,9 @@ def _holes(numbers: Series, live: Series | None) -> Iterator[NumberingFinding]:
         kept = {number: live[number][0][0] for number in missing if number in live} if live else {}
         # Between two months either may be meant, unless the live database has the invoice.
         names = [
-            (kept[number],) if number in kept else tuple({first.neighbour(number): 0, last.neighbour(number): 0})
-            for number in missing[:MOST_NAMED]
+            (kept[number],) if number in kept else missing_names(first, last, number) for number in missing[:MOST_NAMED]
         ]
-        more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-        message = (
-            f"Between {before} and {after} {len(missing)} {'number is' if len(missing) == 1 else 'numbers are'} missing:"
-            f" {', '.join(' or '.join(name) for name in names)}{more}"
-        )
+        message = describe_hole(before, after, len(missing), names)
         if live is not None:
             message += "; the live database has " + (", ".join(kept.values()) if kept else "the same hole")
         refs = tuple(ref for name in names for ref in name)

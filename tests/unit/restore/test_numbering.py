@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.masks import parse_mask
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.numbering import (
     CREDIT_NOTE,
     DEPOSIT,
@@ -17,7 +18,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.restore.numbering im
     Numbered,
     check_last_numbers,
     check_numbering,
-    parse_mask,
 )
 
 MERCURE = {"FACTURE_ADDON": "mod_facture_mercure"}
