@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import StoreOptions
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import DatabaseOptions
 
 Spec = dict[str, dict[str, Any]]
@@ -80,9 +81,29 @@ def database_session_spec() -> Spec:
     return {name: option for name, option in {**database_spec(), **optional}.items() if name.startswith("db_")}
 
 
+def dolibarr_spec() -> Spec:
+    """The options ``dolibarr_*``, as described in the doc fragment ``arcodange.erp.dolibarr``."""
+    return {
+        "dolibarr_url": {"type": "str", "required": True},
+        "dolibarr_api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DOLIBARR_API_KEY"])},
+        "dolibarr_api_key_file": {"type": "path", "no_log": False},
+        "dolibarr_ca_bundle": {"type": "path"},
+        "dolibarr_timeout": {"type": "float", "default": 30},
+        "dolibarr_connections": {"type": "int", "default": 4},
+    }
+
+
 def store_options(params: dict[str, Any]) -> StoreOptions:
     """Read the options ``s3_*`` of a module."""
     return StoreOptions(**{name.removeprefix("s3_"): params[name] for name in object_store_spec()})
+
+
+def dolibarr_options(params: dict[str, Any]) -> DolibarrOptions:
+    """Read the options ``dolibarr_*`` of a module; a file that was named wins over a key of the environment."""
+    chosen = {name.removeprefix("dolibarr_"): params[name] for name in dolibarr_spec()}
+    if chosen["api_key_file"]:
+        chosen["api_key"] = None
+    return DolibarrOptions(**chosen)
 
 
 def database_options(params: dict[str, Any]) -> DatabaseOptions:
