@@ -1,0 +1,171 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with the payments of an invoice, or waits for somebody."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import (
+    TOLERANCE,
+    Finding,
+    Severity,
+    money,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.payment_state import OPEN, PaymentState, State
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.settlements import owed, value
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
+    CloseCode,
+    InvoiceStatus,
+    InvoiceType,
+)
+
+# A deposit precedes its final invoice; after a quarter it looks forgotten.
+PATIENCE = timedelta(days=90)
+SHORT_REASONS = {
+    CloseCode.DISCOUNT: "as an early-payment discount: check that it was agreed, it lowers the VAT due",
+    CloseCode.BAD_DEBT: "as a bad debt: keep the proof, its VAT stays due until the debt is irrecoverable (CGI 272, 1)",
+}
+
+
+def checked(states: Sequence[PaymentState], today: date) -> tuple[PaymentState, ...]:
+    """The same states with their findings, sorted by check."""
+    credited: dict[int, Decimal] = defaultdict(Decimal)
+    for state in states:
+        if state.invoice.is_credit_note and state.state not in (State.DRAFT, State.ABANDONED, State.REPLACED):
+            credited[state.invoice.source_id or 0] -= state.invoice.total_ttc
+    return tuple(
+        dataclasses.replace(state, findings=tuple(sorted(_findings(state, credited, today), key=lambda one: one.check)))
+        for state in states
+    )
+
+
+def _findings(state: PaymentState, credited: Mapping[int, Decimal], today: date) -> Iterator[Finding]:
+    if state.state is State.DRAFT:
+        return
+    yield from _of_balance(state)
+    yield from _of_flags(state)
+    yield from _of_discounts(state, today)
+    invoice = state.invoice
+    if credited.get(invoice.id, Decimal(0)) - invoice.total_ttc >= TOLERANCE and not invoice.is_credit_note:
+        yield _warning(
+            state,
+            "credit-note-exceeds",
+            f"The credit notes on {invoice.ref} amount to {money(credited[invoice.id])}, more than its total of "
+            f"{money(invoice.total_ttc)}: cancel what was credited twice.",
+        )
+
+
+def _of_balance(state: PaymentState) -> Iterator[Finding]:
+    ref, amount = state.invoice.ref, money(abs(state.balance))
+    if state.state is State.OVERPAID:
+        yield _warning(
+            state,
+            "payment-overpaid",
+            f"{ref} was settled with {amount} too much: pay it back, or convert it into a discount for a later invoice.",
+        )
+    if state.state is State.CLOSED_SHORT:
+        reason = SHORT_REASONS.get(state.invoice.close_code, "without a reason: enter one in Dolibarr")
+        yield _warning(state, "payment-closed-short", f"{ref} was closed with {amount} missing, {reason}.")
+    if state.state in (State.UNPAID, State.PARTIAL) and state.invoice.is_credit_note:
+        yield _warning(
+            state,
+            "credit-note-unused",
+            f"{amount} of {ref} was neither set off nor paid back: use it on an invoice or pay it back.",
+        )
+    if state.days_late:
+        yield _warning(
+            state,
+            "payment-overdue",
+            f"{amount} of {ref} has been due since {state.due}, {state.days_late} days: settle it or send a reminder.",
+        )
+    if state.state in OPEN and state.is_due_assumed:
+        yield Finding(
+            "due-date-missing",
+            Severity.INFO,
+            ref,
+            f"{ref} has no due date, so that {state.due} was assumed, 30 days after its date: enter one in Dolibarr.",
+        )
+    if state.state in (State.ABANDONED, State.REPLACED) and abs(state.settlement.received) >= TOLERANCE:
+        yield _warning(
+            state,
+            "payment-on-abandoned",
+            f"{money(state.settlement.received)} was paid for {ref}, which is abandoned: move the payment to the "
+            "invoice that it is for, or pay it back.",
+        )
+
+
+def _of_flags(state: PaymentState) -> Iterator[Finding]:
+    invoice = state.invoice
+    arithmetic = owed(invoice, state.settlement)
+    if invoice.remaining is not None and abs(invoice.remaining - arithmetic) >= TOLERANCE:
+        yield Finding(
+            "payment-remaining-differs",
+            Severity.ERROR,
+            invoice.ref,
+            f"Dolibarr says that {money(invoice.remaining)} remains to be paid of {invoice.ref} and its payments leave "
+            f"{money(arithmetic)}: run this again, and look for a payment that was changed if they still differ.",
+        )
+    if invoice.is_paid and state.state in OPEN:
+        yield _warning(
+            state,
+            "payment-flag-mismatch",
+            f"{invoice.ref} is marked as paid with a balance of {money(state.balance)}: enter the missing payment, or "
+            "open the invoice again.",
+        )
+    is_open = invoice.status is InvoiceStatus.VALIDATED and not invoice.is_paid
+    if is_open and state.state is State.OK and abs(invoice.total_ttc) >= TOLERANCE:
+        yield _warning(
+            state,
+            "payment-flag-mismatch",
+            f"{invoice.ref} is settled and not marked as paid: close it in Dolibarr.",
+        )
+
+
+def _of_discounts(state: PaymentState, today: date) -> Iterator[Finding]:
+    invoice, settlement = state.invoice, state.settlement
+    excess = settlement.used_elsewhere - value(invoice, settlement)
+    if excess >= TOLERANCE:
+        yield Finding(
+            "discount-overused",
+            Severity.ERROR,
+            invoice.ref,
+            f"{', '.join(sorted(set(settlement.users)))} used {money(excess)} more of {invoice.ref} than there was: "
+            "correct the invoice that used it twice.",
+        )
+    if state.available < TOLERANCE:
+        return
+    left = f"{money(state.available)} of {invoice.ref}"
+    if invoice.is_credit_note:
+        yield _warning(
+            state,
+            "credit-note-unused",
+            f"{left} is a discount that no invoice has used: use it on an invoice or pay it back.",
+        )
+    elif invoice.type is InvoiceType.DEPOSIT:
+        paid_on = state.settled_on
+        is_old = paid_on is None or today - paid_on > PATIENCE
+        yield Finding(
+            "deposit-unused",
+            Severity.WARNING if is_old else Severity.INFO,
+            invoice.ref,
+            f"{left} was paid{f' on {paid_on}' if paid_on else ''} and no invoice has used it: deduct the deposit from "
+            "the final invoice or pay it back.",
+        )
+    else:
+        yield Finding(
+            "surplus-unused",
+            Severity.INFO,
+            invoice.ref,
+            f"{left} was paid too much and became a discount that no invoice has used: use it on an invoice or pay it "
+            "back.",
+        )
+
+
+def _warning(state: PaymentState, check: str, message: str) -> Finding:
+    return Finding(check, Severity.WARNING, state.invoice.ref, message)
