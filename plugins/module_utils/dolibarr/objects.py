@@ -57,6 +57,9 @@ class CloseCode(StrEnum):
     NONE = ""
     DISCOUNT = "discount_vat"
     BAD_DEBT = "badcustomer"
+    BANK_CHARGE = "bankcharge"
+    WITHHOLDING_TAX = "withholdingtax"
+    OTHER = "other"
     ABANDONED = "abandon"
     REPLACED = "replaced"
 
@@ -89,6 +92,7 @@ class Line:
     date_start: date | None
     date_end: date | None
     situation_percent: Decimal
+    previous_id: int | None = None  # of the line that a situation invoice continues
 
     @property
     def is_service(self) -> bool:
@@ -114,6 +118,7 @@ class Line:
             date_start=day(answer, "date_start"),
             date_end=day(answer, "date_end"),
             situation_percent=number(answer, "situation_percent"),
+            previous_id=integer(answer, "fk_prev_id"),
         )
 
 
