@@ -46,7 +46,7 @@ PRODUCTS = Right(31, "produit.lire", "Read products", "Consulter les produits")
 # What is read, by the names of the reader's methods.
 SECTIONS = {
     "status": (),
-    "user": (READ_USERS,),
+    "user": (),  # without 251 it is an unknown one
     "company": (),  # not a right: administrators, and the logins in API_LOGINS_ALLOWED_FOR_GET_COMPANY
     "third_parties": (THIRD_PARTIES, SEE_ALL),
     "invoices": (INVOICES, SEE_ALL),
@@ -61,7 +61,7 @@ SUBSETS = {
     "payments": ("invoices", "third_parties"),
     "vat": ("invoices", "supplier_invoices", "third_parties"),
 }
-WHERE = "Home > Users & Groups > {user} > Permissions (Accueil > Utilisateurs & Groupes > {user} > Permissions)"
+WHERE = "on the tab Permissions of its card (Home > Users & Groups, Accueil > Utilisateurs & Groupes)"
 
 
 def needed_rights(subsets: Iterable[str]) -> tuple[Right, ...]:
@@ -71,38 +71,42 @@ def needed_rights(subsets: Iterable[str]) -> tuple[Right, ...]:
 
 
 def missing_rights(user: User, subsets: Iterable[str]) -> tuple[Right, ...]:
-    """The rights that these subsets need and the user lacks; all that can be lacking unnoticed when they are unknown.
+    """The rights that these subsets need and the user lacks; of a user who may not say what it has, the one to say it.
 
-    An administrator is no exception: Dolibarr gives one every right when a module is turned on, and lets it be taken away.
+    An administrator is no exception: Dolibarr gives it every right when a module is turned on, and they can be taken
+    away again.
     """
-    needed = needed_rights(subsets)
     if user.rights is None:
-        return tuple(right for right in needed if right in (READ_USERS, SEE_ALL))
-    return tuple(right for right in needed if right.name not in user.rights)
+        return (READ_USERS,)
+    return tuple(right for right in needed_rights(subsets) if right.name not in user.rights)
 
 
 def require_rights(user: User, subsets: Iterable[str]) -> None:
-    """Refuse subsets of which Dolibarr would show this user a part, or nothing."""
+    """Refuse subsets of which Dolibarr would, or might, show this user a part or nothing (``MissingRight``)."""
     wanted = sorted(set(subsets))
+    needed = needed_rights(wanted)
+    if not needed:
+        return
     missing = missing_rights(user, wanted)
-    names = ", ".join(str(right) for right in missing)
     facts = {"missing_rights": [right.id for right in missing], "subsets": wanted}
-    if missing and user.rights is None:
-        hidden = [right for right in needed_rights(wanted) if right is not READ_USERS]
+    if user.rights is None:
         raise MissingRight(
-            f"The user of the key may not read its own rights, so that an empty or short list could mean that rights are "
-            f"missing: tick {READ_USERS}{' and see that it has ' + ', '.join(map(str, hidden)) if hidden else ''}, at "
-            f"{WHERE.format(user='its card')}.",
+            f"The user of the key may not read its own rights, so that a short or empty list might mean a missing one: "
+            f"tick {READ_USERS} and see that {listed(needed)} are ticked too, {WHERE}.",
             **facts,
         )
     if missing:
         raise MissingRight(
-            f"The user {user.login} may not read {', '.join(wanted)}: tick {names}, at {WHERE.format(user=user.login)}.",
-            **facts,
+            f"The user {user.login} may not read all of {', '.join(wanted)}: tick {listed(missing)}, {WHERE}.", **facts
         )
-    if user.third_party_id is not None and SEE_ALL in needed_rights(wanted):
+    if user.third_party_id is not None and SEE_ALL in needed:
         raise MissingRight(
             f"The user {user.login} is an external one and sees third party {user.third_party_id} alone: give the key "
             "of an internal user.",
             **facts,
         )
+
+
+def listed(rights: Iterable[Right]) -> str:
+    """Rights as a person reads them."""
+    return ", ".join(str(right) for right in rights)
