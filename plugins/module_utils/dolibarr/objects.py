@@ -57,6 +57,7 @@ class CloseCode(StrEnum):
     NONE = ""
     DISCOUNT = "discount_vat"
     BAD_DEBT = "badcustomer"
+    BAD_SUPPLIER = "badsupplier"
     BANK_CHARGE = "bankcharge"
     WITHHOLDING_TAX = "withholdingtax"
     OTHER = "other"
@@ -293,6 +294,7 @@ class ThirdParty:
     supplier_code: str
     available_credit: Decimal
     ibans: tuple[str, ...] = ()
+    supplier_payment_terms_id: int | None = None
 
     @classmethod
     def read(cls, answer: Answer, ibans: tuple[str, ...] = ()) -> ThirdParty:
@@ -323,6 +325,7 @@ class ThirdParty:
             supplier_code=text(answer, "code_fournisseur"),
             available_credit=number(answer, "absolute_creditnote"),
             ibans=ibans,
+            supplier_payment_terms_id=integer(answer, "cond_reglement_supplier_id"),
         )
 
 
