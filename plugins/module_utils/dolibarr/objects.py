@@ -339,7 +339,7 @@ class Template:
     frequency: int  # in units; zero never recurs
     unit: str  # d, m or y
     next_date: date | None
-    last_generated: date | None
+    last_generated: datetime | None  # when its last invoice was made, whatever day that invoice bears
     generated: int
     maximum: int  # zero is endless
     is_suspended: bool
@@ -351,6 +351,7 @@ class Template:
     payment_terms: str
     payment_mode: str
     account_id: int | None
+    note_public: str
     lines: tuple[Line, ...]
 
     @classmethod
@@ -365,7 +366,7 @@ class Template:
             frequency=integer(answer, "frequency") or 0,
             unit=text(answer, "unit_frequency"),
             next_date=day(answer, "date_when"),
-            last_generated=day(answer, "date_last_gen"),
+            last_generated=instant(answer, "date_last_gen"),
             generated=integer(answer, "nb_gen_done") or 0,
             maximum=integer(answer, "nb_gen_max") or 0,
             is_suspended=flag(answer, "suspended"),
@@ -377,6 +378,7 @@ class Template:
             payment_terms=text(answer, "cond_reglement_code"),
             payment_mode=text(answer, "mode_reglement_code"),
             account_id=integer(answer, "fk_account"),
+            note_public=text(answer, "note_public"),
             lines=tuple(Line.read(line) for line in answer.get("lines") or ()),
         )
 
