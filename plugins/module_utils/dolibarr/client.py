@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from itertools import pairwise
+from time import sleep
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -151,7 +151,7 @@ class Client:
                 if not is_passing(response.status_code, response.headers, response.content):
                     return response
                 pause = max(pause, min(asked_pause(response), LONGEST_PAUSE))
-            time.sleep(pause)
+            sleep(pause)
         return self._send(path, query)
 
     def _send(self, path: str, query: dict[str, str | int]) -> requests.Response:

@@ -92,7 +92,7 @@ def require_rights(user: User, subsets: Iterable[str]) -> None:
     if user.rights is None:
         raise MissingRight(
             f"The user of the key may not read its own rights, so that a short or empty list might mean a missing one: "
-            f"tick {READ_USERS} and see that {listed(needed)} are ticked too, {WHERE}.",
+            f"tick {READ_USERS} and, where missing, {listed(needed)}, {WHERE}.",
             **facts,
         )
     if missing:
