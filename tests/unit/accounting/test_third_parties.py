@@ -45,7 +45,7 @@ CEDRE = CAPTURED[6]
 def with_ids(party: ThirdParty = BOREALE, **places: str) -> ThirdParty:
     """The same with other professional ids: ``first=``, ``second=`` and so on."""
     names = ("first", "second", "third", "fourth", "fifth", "sixth")
-    ids = tuple(places.get(name, had) for name, had in zip(names, party.professional_ids, strict=True))
+    ids: Any = tuple(places.get(name, had) for name, had in zip(names, party.professional_ids, strict=True))
     return dataclasses.replace(party, professional_ids=ids)
 
 
