@@ -30,6 +30,7 @@ PATIENCE = timedelta(days=90)
 SHORT_REASONS = {
     CloseCode.DISCOUNT: "as an early-payment discount: check that it was agreed, it lowers the VAT due",
     CloseCode.BAD_DEBT: "as a bad debt: keep the proof, its VAT stays due until the debt is irrecoverable (CGI 272, 1)",
+    CloseCode.BAD_SUPPLIER: "because of the supplier: keep the proof of what was wrong",
     CloseCode.BANK_CHARGE: "as a bank charge: enter the charge in the accounts",
     CloseCode.WITHHOLDING_TAX: "as tax withheld by the customer: keep the certificate",
     CloseCode.OTHER: "for another reason: keep the explanation in its note",

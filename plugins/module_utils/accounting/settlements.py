@@ -60,7 +60,7 @@ def settlements(
     kind that its text names: to the oldest one of which exactly that amount is left, else to the oldest with anything
     left, and on to the next. What nobody has left is attributed to the newest, which was then used twice.
     """
-    known = {invoice.id: (invoice, Settlement()) for invoice in invoices}
+    known = {invoice.id: (invoice, Settlement()) for invoice in sorted(invoices, key=lambda invoice: invoice.id)}
     by_ref = {invoice.ref: invoice for invoice, _settlement in known.values()}
     for invoice, settlement in known.values():
         rows = payments.get(invoice.id, ())

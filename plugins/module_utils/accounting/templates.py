@@ -24,7 +24,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects imp
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 
-SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
 
 
@@ -89,8 +88,8 @@ def template_health(
     """The health of each template, sorted by id.
 
     All customers' invoices are needed, drafts included, to count what each template made. ``audits`` are the findings
-    on third parties by id, of which each template repeats the gravest severity. What is written in a template is not
-    judged once it has finished.
+    on third parties by id: a template repeats the gravest severity of its customer's errors and warnings. What is
+    written in a template is not judged once it has finished.
     """
     children = defaultdict(list)
     of_customer = defaultdict(list)
@@ -257,11 +256,12 @@ def _of_third_party(template: Template, audit: Sequence[Finding]) -> Iterator[Fi
         yield Finding(
             "template-third-party", Severity.ERROR, title, f"{title} has no customer and makes no invoice: choose one."
         )
-    elif audit:
+    amiss = [finding for finding in audit if finding.severity is not Severity.INFO]
+    if amiss:
         yield Finding(
             "template-third-party",
-            max((finding.severity for finding in audit), key=SEVERITIES.index),
+            min((finding.severity for finding in amiss), key=list(Severity).index),
             title,
-            f"The customer of {title} needs correction ({', '.join(sorted({finding.check for finding in audit}))}): "
-            "its invoices will lack what is missing there.",
+            f"The customer of {title} needs correction ({', '.join(sorted({finding.check for finding in amiss}))}), or its "
+            "invoices will lack what is missing there.",
         )
