@@ -133,10 +133,9 @@ def feed_of(entry: Entry) -> str:
     return name if name in FEEDS else ""
 
 
-def rate_feed_of(entry: Entry) -> str:
-    """The feed of an entry's rate; empty where the form has no line for such a rate."""
-    kind = "import" if entry.key.treatment is Treatment.IMPORT else "rate"
-    name = f"{kind}_{rate_text(entry.key.rate)}"
+def rate_feed(treatment: Treatment, rate: Decimal) -> str:
+    """The feed of a rate; empty where the form has no line for such a rate."""
+    name = f"{'import' if treatment is Treatment.IMPORT else 'rate'}_{rate_text(rate)}"
     return name if name in FEEDS else ""
 
 
@@ -156,7 +155,7 @@ def is_deductible(entry: Entry) -> bool:
 def _postings(entry: Entry, feeds: Mapping[str, str], is_netted: bool) -> Iterator[tuple[str, Amounts]]:
     base, tax = entry.amounts
     is_adjustment = entry.is_adjustment and not (is_netted and entry.document.side is Side.SALE)
-    feed, rate = feed_of(entry), rate_feed_of(entry)
+    feed, rate = feed_of(entry), rate_feed(entry.key.treatment, entry.key.rate)
     if is_collected(entry) and feed and rate:
         if is_adjustment:
             yield feeds["adjustment_taxed"], Amounts(-base, ZERO)

@@ -77,5 +77,5 @@ def book(
 def _deposits(rows: Iterable[Payment], by_ref: Mapping[str, Invoice]) -> Iterator[SetOff]:
     for row in rows:
         source = None if row.is_money else by_ref.get(row.ref)
-        if source is not None and source.type is InvoiceType.DEPOSIT:
+        if source is not None and source.type is InvoiceType.DEPOSIT and source.total_ttc:
             yield SetOff(source, row.amount)

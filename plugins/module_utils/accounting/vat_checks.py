@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.ca3_lines import FEEDS, rate_text
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.ca3 import rate_feed
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.ca3_lines import rate_text
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Finding, Severity, money
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.settlements import CREDIT_NOTE
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_books import Book
@@ -22,7 +23,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_lines
     agrees,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime, VatOptions
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import SELF_ASSESSED, Treatment
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     CloseCode,
@@ -64,19 +65,20 @@ def unclassified(documents: Iterable[Document]) -> Iterator[Unclassified]:
     """What is left to a person, in the order of the documents."""
     for document in documents:
         for line in document.lines:
-            reason = _undecided(line)
+            reason = _undecided(document.side, line)
             if reason:
                 yield Unclassified(document, line, reason)
 
 
-def _undecided(line: TreatedLine) -> str:
-    treatment = line.key.treatment
+def _undecided(side: Side, line: TreatedLine) -> str:
+    treatment, rate = line.key.treatment, line.key.rate
     if treatment is Treatment.UNKNOWN:
         return line.verdict.reason
     if treatment is Treatment.SET_OFF and line.line.description.startswith(CREDIT_NOTE):
         return "a credit note used as a line, which the API does not name: put its VAT on line 21 by hand."
-    if treatment is Treatment.STD and f"rate_{rate_text(line.key.rate)}" not in FEEDS:
-        return f"the return has no line for a rate of {rate_text(line.key.rate)} %: foreign VAT is declared elsewhere."
+    is_collected = treatment in SELF_ASSESSED or (side is Side.SALE and treatment is Treatment.STD)
+    if is_collected and not rate_feed(treatment, rate):
+        return f"the return has no line for a rate of {rate_text(rate)} %: VAT of another State is declared elsewhere."
     return UNDECIDED.get(treatment, "")
 
 

@@ -200,5 +200,5 @@ def _services(credit_note: Document, amount: Decimal, ledger: Ledger) -> Groups:
     return {
         key: amounts.portion(amount, credit_note.payable)
         for key, amounts in credit_note.groups.items()
-        if is_due_on_payment(credit_note, key, ledger)
+        if credit_note.payable and is_due_on_payment(credit_note, key, ledger)
     }

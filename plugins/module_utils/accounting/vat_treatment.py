@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import ZERO
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, fault
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.settlements import CREDIT_NOTE, SURPLUS
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime, VatOptions, is_named
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone, kind_of, zone_of
@@ -22,11 +23,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects imp
     ProductType,
     ThirdParty,
 )
-
-try:
-    from stdnum.eu import vat as eu_vat
-except ImportError:
-    pass  # the door says which library is missing
 
 NOT_CHARGED = 1  # bit of info_bits: VAT noted and not charged (NPR)
 # « article 261, 4, 4° a », « art. 261-7-1° », « 261 D du CGI », « L. 213-57 du CIBS »; not « 261 heures ».
@@ -90,7 +86,7 @@ class Party:
             zone=zone_of(third_party.country, number, third_party.zip),
             kind=kind_of(third_party),
             vat_number=number,
-            has_eu_number=not number.startswith("FR") and bool(eu_vat.is_valid(number)),
+            has_eu_number=not number.startswith("FR") and not fault(Identifier.EU_VAT, number),
         )
 
 
