@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one text of an answer: the same state of Dolibarr gives the same text, whoever reads it and when.
 
-Sorted keys, no space, UTF-8, no null, no volatile field, lists in an order of their own, numbers with a fraction as text.
+Sorted keys, no space, UTF-8, no null, no empty list, no volatile field, lists in an order of their own, numbers with a
+fraction as text.
 ``jq -cS .data FILE`` prints the text that ``content_hash`` is made of, but for its last line feed.
 """
 
@@ -56,12 +57,13 @@ def canonical(section: str, answer: Any) -> Any:
 
 def _canonical(value: Any, excluded: frozenset[str], is_ordered: bool) -> Any:
     if isinstance(value, Mapping):
-        # Null and absent mean the same: Dolibarr sends every field that any object has.
-        return {
+        # Dolibarr sends every field that any object has; an empty one is null or an empty list, as it was read.
+        found = {
             str(name): _canonical(inner, excluded, name in ORDERED)
             for name, inner in value.items()
-            if inner is not None and name not in excluded
+            if name not in excluded
         }
+        return {name: inner for name, inner in found.items() if inner not in (None, [], {})}
     if isinstance(value, list | tuple):
         items = [_canonical(inner, excluded, False) for inner in value]
         return items if is_ordered else sorted(items, key=_place)

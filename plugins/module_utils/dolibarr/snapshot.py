@@ -29,7 +29,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.canonical i
     canonical_text,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader, same
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.values import Answer, identity, number, text
 
 SCHEMA_VERSION = "1"
@@ -172,11 +172,11 @@ def _with_payments(source: Client, answer: Answer) -> Answer:
     """An invoice with its payments, which must add up to what it says was paid; read again once if they do not."""
     path = f"/invoices/{identity(answer)}"
     if not any(number(answer, key) for key in ("totalpaid", "totalcreditnotes", "totaldeposits")):
-        return {**answer, "payments": []}
+        return answer
     rows = source.get(f"{path}/payments")
-    if _received(rows) != number(answer, "totalpaid"):
+    if not same(_received(rows), number(answer, "totalpaid")):
         answer, rows = source.get(path), source.get(f"{path}/payments")
-        if _received(rows) != number(answer, "totalpaid"):
+        if not same(_received(rows), number(answer, "totalpaid")):
             raise ChangedWhileRead(
                 f"The payments of {text(answer, 'ref')} do not add up to what it says was paid: run this again, and if"
                 " that does not help look at them in Dolibarr.",
@@ -191,5 +191,5 @@ def _received(rows: Iterable[Answer]) -> Decimal:
 
 def _with_supplier_payments(source: Client, answer: Answer) -> Answer:
     if text(answer, "status") == "0":  # a draft
-        return {**answer, "payments": []}
+        return answer
     return {**answer, "payments": source.get(f"/supplierinvoices/{identity(answer)}/payments")}

@@ -158,13 +158,15 @@ def _fields(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
 
 def _inner(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any], bool] | None:
     """The parts of two values by name, where both have parts that can be told apart."""
+    # An empty list is not in a snapshot.
+    before, after = (
+        [] if one is None and isinstance(other, list) else one for one, other in ((before, after), (after, before))
+    )
     if isinstance(before, list) and isinstance(after, list):
         keys = next((keys for keys in ROW_KEYS if _tells_apart(keys, before) and _tells_apart(keys, after)), None)
         if keys is None:
             return None
         return _rows(keys, before), _rows(keys, after), True
-    # PHP sends an object without a field as an empty list.
-    before, after = ({} if one == [] else one for one in (before, after))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return dict(before), dict(after), False
     return None
