@@ -50,8 +50,8 @@ def calendar_period(year: int | None, month: str | None) -> Period:
     if year is not None and not FIRST_YEAR <= year <= LAST_YEAR:
         raise ErpError(f"year is {year}, which is no year: write it as 2026.")
     if not 1 <= last <= 12 or not FIRST_YEAR <= chosen <= LAST_YEAR:
-        raise ErpError(f"month is '{month}', which is no month: write it as 2026-03, or as 3 together with year.")
+        raise ErpError(f"month is '{month}', which is no month: write it as 2026-03, or as 3 with year.")
     if year is not None and chosen != year:
-        raise ErpError(f"month ({month}) is not in year ({year}): give one of them, or the month as a number.")
+        raise ErpError(f"month ({month}) is not in year ({year}): give one of them, or {last} with year.")
     first = last if month else 1
     return Period(date(chosen, first, 1), date(chosen, last, monthrange(chosen, last)[1]))

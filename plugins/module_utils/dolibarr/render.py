@@ -36,7 +36,6 @@ class Report:
     ``total`` is one more row, shown apart; ``findings`` are facts of findings; ``notes`` are sentences.
     """
 
-    name: str
     title: str
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, Any]]
@@ -65,7 +64,7 @@ def render(report: Report, form: str) -> str:
 def render_json(report: Report) -> str:
     """Rows, total, findings and notes as they are; keys in the order of the columns."""
     answer = {
-        "report": report.name,
+        "title": report.title,
         "rows": [{column.key: row.get(column.key) for column in report.columns} for row in report.rows],
         "total": dict(report.total),
         "findings": [dict(finding) for finding in report.findings],
