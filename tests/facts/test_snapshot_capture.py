@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import ChangedWhileRead, DolibarrError
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.instance import User
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.rights import MissingRight
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot import Snapshot, build_snapshot
@@ -102,6 +104,17 @@ def test_nothing_is_kept_of_what_broke_off(stand_in: StandIn, client: Client) ->
     stand_in.fail(Reply(500, b"{}"), path="/supplierinvoices/13/payments")
     with pytest.raises(DolibarrError):
         taken(client)
+
+
+def test_the_last_right_is_asked_for_first(stand_in: StandIn, client: Client) -> None:
+    class Lacking(Reader):
+        def user(self) -> User:
+            user = super().user()
+            return dataclasses.replace(user, rights=(user.rights or frozenset()) - {"banque.lire"})
+
+    with pytest.raises(MissingRight, match="111"):
+        build_snapshot(client, Lacking(client), INSTANCE, NOON)
+    assert {request.path for request in stand_in.requests} == {"/users/info"}
 
 
 @pytest.mark.parametrize(("login", "right"), [("ai_limited", "262"), ("ai_norights", "251")])

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -67,7 +68,7 @@ class NumberedSeries:
     period: tuple[object, ...]
     invoices: tuple[Entry, ...]
 
-    @property
+    @cached_property
     def numbers(self) -> list[int]:
         """Those that were given, each once, in order."""
         return sorted({entry.number for entry in self.invoices})
@@ -333,10 +334,11 @@ def _longest_in_order(days: list[date]) -> set[int]:
 def _capacity(one: NumberedSeries, others: Sequence[NumberedSeries]) -> Iterator[Finding]:
     if one.mask is None or one.is_assumed:
         return
-    most = 10**one.mask.width - 1
-    highest = one.numbers[-1]
+    most, highest = 10**one.mask.width - 1, one.numbers[-1]
+    if highest < NEARLY_FULL * most:
+        return
     newest = max((other.period for other in others if other.mask == one.mask), key=str)
-    if highest >= NEARLY_FULL * most and (one.period == newest or one.mask.is_per_customer):
+    if one.period == newest or one.mask.is_per_customer:
         yield Finding(
             "number-capacity",
             Severity.INFO,

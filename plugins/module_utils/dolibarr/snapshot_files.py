@@ -78,9 +78,9 @@ def write_private(path: str, pieces: Iterable[str]) -> None:
     folder = os.path.dirname(path) or "."
     new = None
     try:
+        # With mode 0600 from its first byte.
         descriptor, new = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            os.fchmod(file.fileno(), PRIVATE)
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
