@@ -36,11 +36,6 @@ class Mask:
         """Whether each customer has a series and nothing counts all invoices."""
         return "n" not in self.pattern.groupindex
 
-    @property
-    def uses_customer_code(self) -> bool:
-        """Whether references hold the customer's code, so that a customer without one cannot be invoiced."""
-        return "c" in self.pattern.groupindex
-
     def period(self, match: re.Match[str]) -> tuple[object, ...]:
         """What tells the series of one mask apart: the customer, the year or the month of a reference."""
         groups = match.groupdict()
