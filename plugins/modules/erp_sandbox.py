@@ -13,6 +13,8 @@ author: arcodange.erp contributors (@arcodange)
 description:
   - Runs an embedded PostgreSQL with the database of a sample Dolibarr, unpacks its documents directory, and runs an embedded
     S3-compatible object store with an empty bucket. All of it lies in one directory and listens on C(127.0.0.1) only.
+  - Runs a stand-in for the sample's REST API, which answers as it did when it was captured, whatever is done to the database,
+    and refuses everything but reading.
   - The servers keep running after the task has ended, until O(state=stopped).
   - The object store keeps its objects in memory and checks no signature. It is for trying things, not for keeping them.
   - Passwords and keys are made at the first start and kept in C(secrets.json), mode C(0600), in O(path). They are never returned.
@@ -100,6 +102,11 @@ endpoints:
       type: str
       returned: always
       sample: /home/me/erp/.sandbox/documents
+    dolibarr:
+      description: Address of the stand-in for Dolibarr, login of the user whose key is in C(secrets.json), and process id.
+      type: dict
+      returned: always
+      sample: {url: "http://127.0.0.1:18080", login: ai_agent}
 """
 
 import importlib.util

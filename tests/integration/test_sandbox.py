@@ -23,18 +23,27 @@ from typing import Any
 import boto3
 import psycopg
 import pytest
+import requests
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.process import ProcessRef
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.sandbox import Sandbox
 from tests.support.paths import DOCUMENTS_TAR, FIXTURES, ROOT
 
+ALL_STOPS = ["stop the stand-in for Dolibarr", "stop the object store", "stop PostgreSQL 18"]
+RESTARTS = [
+    "start PostgreSQL 18",
+    "start the object store",
+    "create the bucket",
+    "start the stand-in for Dolibarr",
+]
 ALL_STEPS = [
     "start PostgreSQL 18",
     "load the sample database",
     "start the object store",
     "create the bucket",
     "unpack the sample documents",
+    "start the stand-in for Dolibarr",
 ]
 
 
@@ -75,6 +84,13 @@ def connect(
         password=secret(sandbox.path, secret_name),
         autocommit=True,
     )
+
+
+def ask_dolibarr(sandbox: Sandbox, key: str) -> requests.Response:
+    found = sandbox.start(check=True).endpoints
+    assert found is not None
+    url = f"{found['dolibarr']['url']}/api/index.php/status"
+    return requests.get(url, headers={"DOLAPIKEY": key}, proxies={"http": ""}, timeout=10)
 
 
 def buckets(sandbox: Sandbox) -> list[str]:
@@ -129,13 +145,24 @@ def test_starts_once_and_stops_without_a_trace(sandbox: Sandbox, place: pathlib.
             assert (found.st_mtime, stat.S_IMODE(found.st_mode)) == (member.mtime, member.mode)
             assert found.st_uid == (member.uid if os.geteuid() == 0 else os.geteuid())
 
-    assert len(processes_of(place)) > 2
-    assert sandbox.stop().actions == ["stop the object store", "stop PostgreSQL 18"]
+    assert ask_dolibarr(sandbox, secret(place, "dolibarr_api_key")).json()["success"]["dolibarr_version"] == "22.0.4"
+    assert ask_dolibarr(sandbox, "another").status_code == 401
+
+    assert len(processes_of(place)) > 3
+    assert sandbox.stop().actions == ALL_STOPS
     assert processes_of(place) == []
     assert not (place / "state.json").exists()
     assert sandbox.stop().actions == []
-    assert sandbox.start().actions == ["start PostgreSQL 18", "start the object store", "create the bucket"]
-    assert sandbox.remove().actions == ["stop the object store", "stop PostgreSQL 18", "remove the directory"]
+
+    # A sandbox that was made before there was this secret gets it, and keeps the others.
+    known = json.loads((place / "secrets.json").read_text(encoding="utf-8"))
+    del known["dolibarr_api_key"]
+    (place / "secrets.json").write_text(json.dumps(known), encoding="utf-8")
+    assert sandbox.start().actions == RESTARTS
+    assert ask_dolibarr(sandbox, secret(place, "dolibarr_api_key")).status_code == 200
+    completed = json.loads((place / "secrets.json").read_text(encoding="utf-8"))
+    assert completed == {**known, "dolibarr_api_key": completed["dolibarr_api_key"]}
+    assert sandbox.remove().actions == [*ALL_STOPS, "remove the directory"]
     assert processes_of(place) == []
     assert not place.exists()
     assert sandbox.remove().actions == []
@@ -173,7 +200,7 @@ def test_check_mode_says_what_it_would_do_and_does_nothing(sandbox: Sandbox, pla
     assert not place.exists()
     sandbox.start()
     before = processes_of(place)
-    assert sandbox.stop(check=True).actions == ["stop the object store", "stop PostgreSQL 18"]
+    assert sandbox.stop(check=True).actions == ALL_STOPS
     assert sandbox.remove(check=True).actions[-1] == "remove the directory"
     assert sandbox.start(check=True).actions == []
     assert processes_of(place) == before
@@ -185,12 +212,12 @@ def test_a_crash_is_repaired_and_keeps_what_was_done(sandbox: Sandbox, place: pa
     with connect(sandbox) as connection:
         connection.execute("create table kept as select 1")
     (place / "documents" / "kept").touch()
-    for part in ("postgresql", "object_store"):
+    for part in ("postgresql", "object_store", "dolibarr"):
         kill(first[part]["pid"])
     assert (place / "state.json").exists()
     assert (place / "postgresql-18" / "data" / "postmaster.pid").exists()
 
-    assert sandbox.start().actions == ["start PostgreSQL 18", "start the object store", "create the bucket"]
+    assert sandbox.start().actions == RESTARTS
     with connect(sandbox) as connection:
         assert connection.execute("select * from kept").fetchall() == [(1,)]
     assert (place / "documents" / "kept").exists()
@@ -218,7 +245,7 @@ def test_a_server_is_found_without_the_state_file(sandbox: Sandbox, place: pathl
     assert sandbox.start().actions == []
     assert (place / "state.json").exists()
     (place / "state.json").unlink()
-    assert len(sandbox.stop().actions) == 2
+    assert sandbox.stop().actions == ALL_STOPS
     assert processes_of(place) == []
 
 
@@ -237,8 +264,9 @@ def test_an_interrupted_start_is_completed(sandbox: Sandbox, place: pathlib.Path
 
 
 def test_the_database_appears_only_when_it_loaded_whole(place: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    fixtures = tmp_path / "fixtures"
+    fixtures = tmp_path / "tests" / "fixtures" / "dolibarr"
     shutil.copytree(FIXTURES, fixtures)
+    (tmp_path / "tests" / "support").symlink_to(ROOT / "tests" / "support")
     good = (fixtures / "db" / "tables.tsv").read_text(encoding="utf-8")
     (fixtures / "db" / "tables.tsv").write_text(f"{good}llx_missing\t7\tdolibarr\n", encoding="utf-8")
     sandbox = Sandbox(place, fixtures)

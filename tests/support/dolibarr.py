@@ -4,13 +4,13 @@
 """A stand-in for Dolibarr's REST API: the captured answers over HTTP, reading only.
 
 In tests: ``with StandIn() as server: ... server.url, server.key("ai_agent")``. As a program, from the clone:
-``python -m tests.support.dolibarr --keys-file FILE [--port N]``, where FILE holds ``{"<login>": "<key>"}``.
+``DOLIBARR_API_KEY=... python -m tests.support.dolibarr [--login ai_agent] [--port N]``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import pathlib
 import socket
 import ssl
@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -52,7 +53,7 @@ class Fault:
 
 
 class StandIn:
-    """One server on 127.0.0.1; ``requests`` holds all that came, refused ones too.
+    """One server on 127.0.0.1; ``requests`` holds all that came, refused ones too, ``connections`` counts theirs.
 
     ``latency`` are seconds before each answer. Keys are made from the logins unless ``keys`` gives them.
     """
@@ -68,6 +69,7 @@ class StandIn:
         self.sample = data or sample()
         self.latency = latency
         self.requests: list[Request] = []
+        self.connections = 0
         self._logins = {key: login for login, key in (keys or {login: f"key-of-{login}" for login in LOGINS}).items()}
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -94,8 +96,8 @@ class StandIn:
         """The key of a user."""
         return next(key for key, known in self._logins.items() if known == login)
 
-    def fail(self, reply: Reply | str, path: str = "/", skip: int = 0, times: int = 1) -> None:
-        """Answer ``times`` requests for what begins with ``path``, after the first ``skip``, with something else.
+    def fail(self, reply: Reply | str, path: str = "*", skip: int = 0, times: int = 1) -> None:
+        """Answer ``times`` requests for ``path``, a pattern of the shell, after the first ``skip`` with something else.
 
         ``reply`` may be the file of a captured answer.
         """
@@ -108,7 +110,7 @@ class StandIn:
         with self._lock:
             self.requests.append(request)
             for fault in self._faults:
-                if request.path.startswith(fault.path) and fault.times:
+                if fault.times and fnmatchcase(request.path, fault.path):
                     if fault.skip:
                         fault.skip -= 1
                         continue
@@ -143,6 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.server.stand_in.connections += 1
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def _serve(self) -> None:
@@ -164,12 +167,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in reply.headers.items():
+        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body)
         self.wfile.flush()
+        self.close_connection |= "Content-Length" in reply.headers  # a body that is shorter than it says
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve
 
@@ -181,11 +184,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the captured Dolibarr on 127.0.0.1 until it is stopped.")
     parser.add_argument("--fixtures", type=pathlib.Path, default=FIXTURES)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--keys-file", type=pathlib.Path, required=True, help='JSON: {"<login>": "<key>"}')
+    parser.add_argument("--login", choices=LOGINS, default="ai_agent", help="whose key DOLIBARR_API_KEY is")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--copies", type=int, default=1, help="how many times there are the customers' invoices")
     options = parser.parse_args()
-    keys = json.loads(options.keys_file.read_text(encoding="utf-8"))
+    keys = {options.login: os.environ["DOLIBARR_API_KEY"]}
     server = StandIn(Sample(options.fixtures, options.copies), keys, options.latency, options.port)
     print(f"Listening on {server.url}", flush=True)
     server.serve()

@@ -55,6 +55,8 @@ LISTS = {
 OWNED = ("invoices", "supplierinvoices", "thirdparties", "documents")  # hidden without the right to see all
 PAGING = {"limit", "page", "sortfield", "sortorder", "pagination_data", "properties", "thirdparty_ids", "sqlfilters"}
 AFTER = re.compile(r"\(*t\.rowid:>:(\d+)\)*")
+NO_INFO = "users/users__info--as-ai_norights.json"
+NOWHERE = "errors/invoices__1__nosuch.json"
 STEP = 1000  # between the ids of two copies of an invoice
 
 
@@ -74,6 +76,7 @@ class Sample:
     def __init__(self, fixtures: pathlib.Path = FIXTURES, copies: int = 1, empty: bool = False) -> None:
         self.directory = fixtures / "api"
         self.copies = copies
+        self._empty = empty
         self.index: list[Row] = json.loads((self.directory / "index.json").read_text(encoding="utf-8"))
         self._captured: dict[tuple[str, frozenset[tuple[str, str]], str], str] = {}
         for entry in self.index:
@@ -103,18 +106,22 @@ class Sample:
             return self.captured("errors/nosuch.txt")
         rights = self.rights.get(login, frozenset())
         if path == "/users/info":
-            return self._info(login, query) if NEEDED["users"] in rights else self._exactly("ai_norights", path, {})
+            return self._info(login, query) if NEEDED["users"] in rights else self.captured(NO_INFO)
         if NEEDED.get(endpoint, "") not in (*rights, ""):
-            return self._first((login, path, query), ("ai_norights", path, query), ("ai_norights", f"/{endpoint}", {}))
+            refused = self._first(
+                (login, path, query), ("ai_norights", path, query), ("ai_norights", f"/{endpoint}", {})
+            )
+            return refused or self.captured("errors/invoices--as-ai_norights.json")
         if endpoint == "setup":
-            return self._first((login, path, query), ("ai_agent", path, query), ("ai_agent", "/invoices/1/nosuch", {}))
+            return self._first((login, path, query), ("ai_agent", path, query)) or self.captured(NOWHERE)
         hidden = endpoint in OWNED and SEE_ALL not in rights
         if path in LISTS and query.keys() <= PAGING:
             page = self._page(path, query, hidden)
             if page is not None:
                 return page
         if hidden:
-            return self._first(("ai_limited", path, query), ("ai_limited", "/invoices/1", {}))
+            refused = self._first(("ai_limited", path, query))
+            return refused or self.captured("errors/limited-user/invoices__1--as-ai_limited.json")
         return self._single(path, query)
 
     def _single(self, path: str, query: Query) -> Reply:
@@ -128,15 +135,14 @@ class Sample:
                     {**query, **({"id": str(original)} if "id" in query else {})},
                 )
                 return Reply(source.status, dumped(copied(json.loads(source.body), nth)), source.content_type)
+        # What does not exist is answered as another one of its kind that did not.
         unknown = {name: "999" if name == "id" else value for name, value in query.items()}
-        return self._first(
+        other = "1" if self._empty or path.endswith("/bankaccounts") else "999"
+        found = self._first(
             ("ai_agent", path, query),
-            ("ai_agent", re.sub(r"/\d+(?=/|$)", "/999", path, count=1), unknown),
-            ("ai_agent", re.sub(r"/\d+(?=/|$)", "/1", path, count=1), query)
-            if path.endswith("/bankaccounts")
-            else None,
-            ("ai_agent", "/invoices/1/nosuch", {}),
+            ("ai_agent", re.sub(r"/\d+(?=/|$)", f"/{other}", path, count=1), unknown),
         )
+        return found or self.captured(NOWHERE)
 
     def _info(self, login: str, query: Query) -> Reply:
         found = self._captured.get(("/users/info", pairs(query), login))
@@ -145,15 +151,12 @@ class Sample:
         answer = json.loads(self.captured("users/users__info--includepermissions=1.json").body)
         return Reply(200, dumped({**answer, "login": login, "id": "99", "rights": tree(self.rights[login])}))
 
-    def _exactly(self, login: str, path: str, query: Query) -> Reply:
-        return self.captured(self._captured[path, pairs(query), login])
-
-    def _first(self, *wanted: tuple[str, str, Query] | None) -> Reply:
-        for login, path, query in filter(None, wanted):
+    def _first(self, *wanted: tuple[str, str, Query]) -> Reply | None:
+        for login, path, query in wanted:
             file = self._captured.get((path, pairs(query), login))
             if file:
                 return self.captured(file)
-        return Reply(403, dumped({"error": {"code": 403, "message": "Forbidden"}}))
+        return None
 
     # -- lists --------------------------------------------------------------------------------------------------------
 

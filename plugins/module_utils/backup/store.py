@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
+from ansible_collections.arcodange.erp.plugins.module_utils.addresses import is_loopback
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.version import COLLECTION_VERSION
 
@@ -377,15 +376,6 @@ class Store:
         """Send one request about a key, its errors explained."""
         with self._explained(doing, key):
             return request(Bucket=self.options.bucket, Key=self.full(key), **arguments)
-
-
-def is_loopback(endpoint: str | None) -> bool:
-    """Whether an address is on this host itself."""
-    host = urlsplit(endpoint or "").hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def content_md5(body: bytes) -> str:

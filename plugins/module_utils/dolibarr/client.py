@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ansible_collections.arcodange.erp.plugins.module_utils.addresses import is_loopback
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import (
     ChangedWhileRead,
@@ -63,6 +64,8 @@ class Client:
         self._timeout = options.timeout
         # Not set on the session: there, REQUESTS_CA_BUNDLE of the environment would win over it.
         self._verify: str | bool = options.ca_bundle or True
+        # A proxy of the network cannot reach what listens on this host alone.
+        self._proxies = {"no_proxy": urlsplit(self._base).hostname or ""} if is_loopback(self._base) else None
         self._own = threading.local()
         self._sessions: list[requests.Session] = []
         self._pool = ThreadPoolExecutor(options.connections, thread_name_prefix="dolibarr")
@@ -157,7 +160,12 @@ class Client:
     def _send(self, path: str, query: dict[str, str | int]) -> requests.Response:
         try:
             return self._session().get(
-                self._base + path, params=query, timeout=self._timeout, verify=self._verify, allow_redirects=False
+                self._base + path,
+                params=query,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies=self._proxies,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise self._unreachable(path.partition("?")[0], error) from error

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.addresses import is_loopback
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import Store, StoreError, is_loopback
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import Store, StoreError
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.stream import StoredObject, decompressed
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import (

@@ -5,97 +5,24 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
 import sys
+from collections.abc import Mapping
 
-from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.postgres import server_environment
-from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.process import (
-    HOST,
-    ProcessRef,
-    free_port,
-    last_line,
-    read_json,
-    spawn,
-    wait_until,
-    write_json,
-)
-
-START_SECONDS = 60.0
-TRIES = 5
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.process import HOST
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.web_server import WebServer
 
 
-class ObjectStore:
-    """A store whose log and process belong to ``directory``; what is in it is lost when it stops."""
+class ObjectStore(WebServer):
+    """A store; what is in it is lost when it stops."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        self.log = directory / "moto.log"
-        self._record = directory / "process.json"
-        self._child: subprocess.Popen[bytes] | None = None
+    name = "The object store"
+    log_name = "moto.log"
+    ready = "Running on http"
 
-    def process(self) -> ProcessRef | None:
-        """The running server of this directory."""
-        found = self._running()
-        return None if found is None else found[0]
-
-    @property
-    def port(self) -> int:
-        """Where the running server listens."""
-        found = self._running()
-        if found is None:
-            raise ErpError(f"The object store in {self.directory} is not running: start it.")
-        return found[1]
-
-    @property
-    def endpoint(self) -> str:
-        """The address for S3 clients."""
-        return f"http://{HOST}:{self.port}"
-
-    def _running(self) -> tuple[ProcessRef, int] | None:
-        record = read_json(self._record)
-        if not record:
-            return None
-        process = ProcessRef(record["pid"], record["began"])
-        return (process, record["port"]) if process.alive() else None
-
-    def start(self) -> bool:
-        """Start it; False when it was running."""
-        if self.process() is not None:
-            return False
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for _attempt in range(TRIES):
-            if self._launch(free_port()):
-                return True
-        raise ErpError(f"The object store in {self.directory} does not start: {last_line(self.log)}", log=str(self.log))
-
-    def _launch(self, port: int) -> bool:
+    def argv(self, port: int) -> list[str]:
         # -P keeps the working directory out of the module search.
-        argv = [sys.executable, "-P", "-m", "moto.server", "-H", HOST, "-p", str(port)]
-        child = spawn(argv, self.log, server_environment())
-        self._child = child
-        process = ProcessRef.of(child.pid)
-        if process is not None:
-            write_json(self._record, {"pid": process.pid, "began": process.began, "port": port})
+        return [sys.executable, "-P", "-m", "moto.server", "-H", HOST, "-p", str(port)]
 
-        def settled() -> bool:
-            # It says so once it holds the port; an answer on the port might come from a stranger.
-            return "Running on http" in self.log.read_text(errors="replace") or child.poll() is not None
-
-        try:
-            wait_until(settled, START_SECONDS)
-        except TimeoutError:
-            child.kill()
-            child.wait()
-        return child.poll() is None
-
-    def stop(self) -> bool:
-        """Stop it and forget what it held; False when it was not running."""
-        process = self.process()
-        if process is not None:
-            process.stop()
-        if self._child is not None:
-            self._child.wait()
-        self._record.unlink(missing_ok=True)
-        return process is not None
+    def environment(self) -> Mapping[str, str]:
+        return server_environment()

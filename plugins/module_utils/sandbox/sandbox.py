@@ -1,13 +1,13 @@
 # Copyright: arcodange.erp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox: an embedded PostgreSQL with the sample Dolibarr, its documents, and an embedded object store.
+"""The sandbox: an embedded PostgreSQL with the sample Dolibarr, its documents, its REST API, and an object store.
 
 Everything lies in one directory:
 
 * ``secrets.json``: the passwords and keys, made at the first start, mode 0600; it also marks the directory as ours
 * ``state.json``: endpoints and process ids, there only while the sandbox runs
-* ``postgresql-<major>/``, ``object-store/``: one server each; the store keeps its objects in memory
+* ``postgresql-<major>/``, ``object-store/``, ``dolibarr/``: one server each; the store keeps its objects in memory
 * ``documents/``: the documents directory
 """
 
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.programs import run_program
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.dolibarr import LOGIN, Dolibarr
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.object_store import ObjectStore
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.postgres import (
     SUPERUSER,
@@ -34,6 +35,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.postgres imp
     embedded_bin_dir,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.process import HOST, read_json, write_json
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.web_server import WebServer
 
 try:
     import boto3.session
@@ -55,7 +57,14 @@ BACKUP = "erp_backup"
 BUCKET = "erp-backups"
 REGION = "us-east-1"
 FORMAT = "arcodange.erp/sandbox"
-SECRETS = ("superuser_password", "owner_password", "backup_password", "s3_access_key", "s3_secret_key")
+SECRETS = (
+    "superuser_password",
+    "owner_password",
+    "backup_password",
+    "s3_access_key",
+    "s3_secret_key",
+    "dolibarr_api_key",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +78,14 @@ class Report:
 class Sandbox:
     """One sandbox in one directory.
 
-    ``fixtures`` holds the sample: ``db/erp.dump``, ``db/tables.tsv`` and ``documents.tar``. Every step says whether
-    something was, or in check mode would be, done.
+    ``fixtures`` holds the sample: ``db/erp.dump``, ``db/tables.tsv``, ``documents.tar`` and ``api/``. Every step says
+    whether something was, or in check mode would be, done.
     """
 
     def __init__(self, path: pathlib.Path, fixtures: pathlib.Path, major: int = 18) -> None:
         self.path = path
         self.major = major
+        self.fixtures = fixtures
         self.dump = fixtures / "db" / "erp.dump"
         self.tables = fixtures / "db" / "tables.tsv"
         self.archive = fixtures / "documents.tar"
@@ -95,10 +105,11 @@ class Sandbox:
             "start the object store": self._start_store,
             "create the bucket": self._create_bucket,
             "unpack the sample documents": self._unpack_documents,
+            "start the stand-in for Dolibarr": self._start_dolibarr,
         }
         with self._held(check):
-            if not (check or self._secrets_file.exists()):
-                write_json(self._secrets_file, {name: secrets.token_urlsafe(24) for name in SECRETS}, 0o600)
+            if not check:
+                self._make_secrets()
             actions = [name for name, step in steps.items() if step(check)]
             endpoints = self._endpoints()
             if endpoints and not check and read_json(self._state) != {"format": FORMAT, **endpoints}:
@@ -123,6 +134,11 @@ class Sandbox:
             if not check:
                 shutil.rmtree(self.path)
             return Report(actions, None)
+
+    def _make_secrets(self) -> None:
+        known = read_json(self._secrets_file)
+        if not known.keys() >= set(SECRETS):
+            write_json(self._secrets_file, {**{name: secrets.token_urlsafe(24) for name in SECRETS}, **known}, 0o600)
 
     @contextlib.contextmanager
     def _held(self, check: bool) -> Iterator[None]:
@@ -152,7 +168,7 @@ class Sandbox:
             )
 
     def _require_sample(self) -> None:
-        for part in (self.dump, self.tables, self.archive):
+        for part in (self.dump, self.tables, self.archive, self._dolibarr().answers, self._dolibarr().program):
             if not part.is_file():
                 raise ErpError(f"The sample Dolibarr lacks {part}: run this from a clone.")
 
@@ -165,8 +181,14 @@ class Sandbox:
             embedded_bin_dir(major), self.path / f"postgresql-{major}", self._secret("superuser_password")
         )
 
+    def _dolibarr(self) -> Dolibarr:
+        return Dolibarr(self.path / "dolibarr", self.fixtures, self._secret("dolibarr_api_key"))
+
     def _stop_all(self, check: bool) -> list[str]:
-        servers: dict[str, PostgresServer | ObjectStore] = {"stop the object store": self._store}
+        servers: dict[str, PostgresServer | WebServer] = {
+            "stop the stand-in for Dolibarr": self._dolibarr(),
+            "stop the object store": self._store,
+        }
         servers |= {f"stop PostgreSQL {major}": self._postgres(major) for major in MAJORS}
         actions = [name for name, server in servers.items() if server.process() is not None]
         if not check:
@@ -281,10 +303,17 @@ class Sandbox:
         unfinished.rmdir()
         return True
 
+    def _start_dolibarr(self, check: bool) -> bool:
+        server = self._dolibarr()
+        if check or server.process() is not None:
+            return server.process() is None
+        self._state.unlink(missing_ok=True)
+        return server.start()
+
     def _endpoints(self) -> dict[str, Any] | None:
-        server = self._postgres(self.major)
-        database, store = server.process(), self._store.process()
-        if database is None or store is None:
+        server, stand_in = self._postgres(self.major), self._dolibarr()
+        database, store, dolibarr = server.process(), self._store.process(), stand_in.process()
+        if database is None or store is None or dolibarr is None:
             return None
         return {
             "postgresql": {
@@ -300,6 +329,7 @@ class Sandbox:
             },
             "object_store": {"endpoint": self._store.endpoint, "region": REGION, "bucket": BUCKET, "pid": store.pid},
             "documents": str(self.documents),
+            "dolibarr": {"url": stand_in.endpoint, "login": LOGIN, "pid": dolibarr.pid},
         }
 
 
