@@ -66,7 +66,6 @@ def payment_states(
     for invoice, settlement in settlements(invoices, payments).values():
         name = third_parties[invoice.third_party_id].name if invoice.third_party_id in third_parties else ""
         states.append(_state_of(invoice, settlement, name, today))
-    states.sort(key=lambda state: state.invoice.id)
     return checked(states, today)
 
 

@@ -172,6 +172,17 @@ def test_a_line_of_another_amount_uses_the_oldest_and_then_the_next() -> None:
     assert (first.available, second.available) == (Decimal(0), Decimal(10))
 
 
+def test_a_draft_gives_nothing() -> None:
+    """What the paid deposit lacks for the line was not taken from the draft."""
+    deposit, _draft, _final = states(
+        invoice(1, "40", ref="AC1", type=InvoiceType.DEPOSIT, **CLOSED),
+        invoice(2, "30", ref="(PROV2)", type=InvoiceType.DEPOSIT, status=InvoiceStatus.DRAFT),
+        invoice(3, "70", **discount("60")),
+        payments=paid(1, ("2026-10-10", "40")),
+    )
+    assert checks(deposit) == ["discount-overused:error"]
+
+
 def test_a_line_never_uses_what_belongs_to_somebody_else() -> None:
     deposit, _final = states(
         invoice(1, "40", ref="AC1", type=InvoiceType.DEPOSIT, **CLOSED),
@@ -217,6 +228,37 @@ def test_a_surplus_used_as_payment_is_no_credit_any_more() -> None:
 def test_a_deposit_paid_too_much_gives_its_total_and_owes_the_rest() -> None:
     (deposit,) = states(invoice(1, "40", ref="AC1", type=InvoiceType.DEPOSIT), payments=paid(1, ("2026-10-10", "45")))
     assert (deposit.state, deposit.outstanding) == (State.OVERPAID, Decimal(-5))
+
+
+def test_a_deposit_gives_its_total_at_most() -> None:
+    deposit, _final = states(
+        invoice(1, "40", ref="AC1", type=InvoiceType.DEPOSIT),
+        invoice(2, "60", **discount("45")),
+        payments=paid(1, ("2026-10-10", "45")),
+    )
+    assert checks(deposit) == ["discount-overused:error", "payment-overpaid:warning"]
+
+
+def test_a_deposit_is_no_discount_before_it_is_paid_in_full() -> None:
+    unpaid = invoice(1, "40", ref="AC1", type=InvoiceType.DEPOSIT)
+    (deposit,) = states(unpaid, payments=paid(1, ("2026-10-10", "15")))
+    assert (deposit.state, deposit.available) == (State.PARTIAL, Decimal(0))
+
+
+def test_an_open_credit_note_gives_its_total_at_most() -> None:
+    note, *_users = states(
+        invoice(1, "-80", ref="AV1"),
+        invoice(2, "100"),
+        invoice(3, "100"),
+        payments={2: (set_off(2, "AV1", "30"),), 3: (set_off(3, "AV1", "60"),)},
+    )
+    assert (note.converted, note.balance, note.state) == (Decimal(80), Decimal(0), State.OK)
+    assert "discount-overused:error" in checks(note)
+
+
+def test_an_invoice_of_nothing_needs_no_closing() -> None:
+    (shown,) = states(invoice(1, "0"))
+    assert checks(shown) == []
 
 
 @pytest.mark.parametrize(("paid_on", "severity"), [("2026-08-23", "info"), ("2026-08-22", "warning")])

@@ -178,8 +178,20 @@ def test_delays_are_weighted_by_amount() -> None:
     assert (facts["payments"], facts["weighted_days"], facts["mean_days"]) == (2, "0.00", "10.00")
 
 
+def test_money_paid_back_has_no_delay() -> None:
+    """130.00 on the day and 30.00 back later: one payment without delay; what a credit note got back is none either."""
+    closed = {"status": InvoiceStatus.CLOSED, "is_paid": True, "due": date(2026, 10, 31)}
+    invoices = [invoice(1, "100", **closed), invoice(2, "-100", ref="AV2", **closed)]
+    rows = paid(1, ("2026-10-31", "130"), ("2026-11-10", "-30")) | paid(2, ("2026-11-10", "-130"), ("2026-11-15", "30"))
+    facts = payment_delays(payment_states(invoices, rows, TODAY, {}), TODAY).to_facts()
+    assert (facts["payments"], facts["weighted_days"], facts["mean_days"]) == (1, "0.00", "0.00")
+
+
 def test_days_of_sales_outstanding() -> None:
-    """Sales of the year: 1000 + 200 - 100 = 1100, less a deposit of 60 within the 200; 104 owed: 104 / 1040 × 365."""
+    """Sales of the year: 1000 + 200 - 100 = 1100, less a deposit of 60 within the 200; 104 owed: 104 / 1040 × 365.
+
+    What is owed to a customer, the 5 too much on the old invoice, does not lessen what others owe.
+    """
     closed = {"status": InvoiceStatus.CLOSED, "is_paid": True}
     invoices = [
         invoice(1, "1000", issued=date(2025, 11, 22), due=date(2025, 12, 22)),
@@ -189,12 +201,14 @@ def test_days_of_sales_outstanding() -> None:
         invoice(5, "70", status=InvoiceStatus.ABANDONED),
         invoice(6, "70", status=InvoiceStatus.DRAFT),
         invoice(7, "70", type=InvoiceType.PROFORMA, status=InvoiceStatus.CLOSED),
+        invoice(8, "10", issued=date(2025, 1, 1)),
     ]
     rows = {
         **paid(1, ("2026-10-10", "896")),
         2: (set_off(2, "AC9", "60", "(DEPOSIT)"), *paid(2, ("2026-10-10", "140"))[2]),
         **paid(3, ("2026-10-10", "-100")),
         **paid(4, ("2026-10-10", "500")),
+        **paid(8, ("2026-10-10", "15")),
     }
     facts = payment_delays(payment_states(invoices, rows, TODAY, {}), TODAY).to_facts()
     assert (facts["sales"], facts["receivables"], facts["days"], facts["dso"]) == ("1040.00", "104.00", 365, "36.50")

@@ -244,6 +244,13 @@ def test_facts_add_up() -> None:
             id="a refund takes from the last receipt",
         ),
         pytest.param(
+            [("2026-10-01", "510"), ("2026-11-01", "100")],
+            [("2026-10-01", "510"), ("2026-11-01", "100"), ("2026-11-05", "-510")],
+            ["2026-10-01 late 51 510.00", "2026-11-01 matched 0 0.00 PAY1-2=100.00"],
+            [],
+            id="a refund takes from the receipt of its amount first",
+        ),
+        pytest.param(
             [("2026-10-01", "510")],
             [("2026-10-01", "-25")],
             ["2026-10-01 late 51 510.00"],
@@ -263,6 +270,14 @@ def test_customers_pay_their_own_instalments_alone() -> None:
     schedule = expected(("2026-10-01", "510")) + expected(("2026-10-01", "510"), customer=5)
     report = compare_schedule(schedule, received(("2026-10-01", "510"), customer=5), TODAY)
     assert lines(report) == ["2026-10-01 late 51 510.00", "2026-10-01 matched 0 0.00 PAY5-1=510.00"]
+
+
+def test_unexpected_money_comes_by_day() -> None:
+    schedule = expected(("2026-10-01", "510")) + expected(("2026-10-01", "510"), customer=5)
+    money = received(("2026-10-01", "510"), ("2026-10-09", "9")) + received(
+        ("2026-10-01", "510"), ("2026-10-04", "4"), customer=5
+    )
+    assert extra(compare_schedule(schedule, money, TODAY)) == ["2026-10-04 PAY5-2 4.00", "2026-10-09 PAY1-2 9.00"]
 
 
 def test_customers_without_an_instalment_are_no_part_of_it() -> None:
