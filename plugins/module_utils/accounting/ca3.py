@@ -46,7 +46,7 @@ class Ca3Return:
     @property
     def net(self) -> Decimal:
         """The month's own VAT: collected less deductible, without the credit brought forward; negative is a credit."""
-        return self.exact["16"].tax - self.exact["23"].tax + self.exact.get("22", NOTHING).tax
+        return self.exact["16"].tax - self.exact["23"].tax + self.exact["22"].tax
 
     def to_facts(self) -> dict[str, Any]:
         form = lines_on(self.month)
@@ -55,7 +55,7 @@ class Ca3Return:
             "gross_tax": money(self.exact["16"].tax),
             "deductible_tax": money(self.exact["16"].tax - self.net),
             "net": money(self.net),
-            "credit_brought_forward": money(self.rounded.get("22", NOTHING).tax),
+            "credit_brought_forward": money(self.rounded["22"].tax),
             "credit_carried_forward": money(self.rounded["27"].tax),
             "to_pay": money(self.rounded["32"].tax),
             "lines": [
@@ -69,7 +69,8 @@ class Ca3Return:
                     "tax_rounded": money(self.rounded[number].tax),
                 }
                 for number, line in form.items()
-                if number in self.exact and (number in RESULTS or self.exact[number] != NOTHING)
+                if number in RESULTS
+                or {self.exact.get(number, NOTHING), self.rounded.get(number, NOTHING)} != {NOTHING}
             ],
             "if_credit_notes_netted": [
                 {"line": number, "label": form[number].label, "base": money(amounts.base), "tax": money(amounts.tax)}
@@ -113,9 +114,7 @@ def filled(entries: Iterable[Entry], overrides: Mapping[str, str], is_netted: bo
 
 def completed(lines: Lines, credit: Decimal) -> Lines:
     """The same lines with the credit brought forward and the results."""
-    full = dict(lines)
-    if credit:
-        full["22"] = Amounts(ZERO, credit)
+    full = {**lines, "22": Amounts(ZERO, credit)}
     gross = total(full.get(number, NOTHING).tax for number in GROSS)
     deductible = total(full.get(number, NOTHING).tax for number in DEDUCTIONS)
     due, left = max(gross - deductible, ZERO), max(deductible - gross, ZERO)

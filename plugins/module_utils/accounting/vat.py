@@ -235,6 +235,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "rate": rate_text(entry.key.rate),
         "treatment": str(entry.key.treatment),
         "category": "service" if entry.key.is_service else "goods",
+        "use": str(entry.key.use),
         "is_adjustment": entry.is_adjustment,
         "base": money(entry.amounts.base),
         "tax": money(entry.amounts.tax),
