@@ -145,6 +145,7 @@ class Invoice:
     currency: str
     currency_rate: Decimal
     currency_total_ttc: Decimal
+    has_payments: bool  # also when they and their refunds add up to nothing; True where the API does not say
     paid: Decimal | None  # money received; None where the API does not say
     credit_notes_used: Decimal | None
     deposits_used: Decimal | None
@@ -173,8 +174,7 @@ class Invoice:
     @property
     def has_settlement(self) -> bool:
         """Whether anything was paid or set off; True where the API does not say."""
-        known = (self.paid, self.credit_notes_used, self.deposits_used)
-        return not self.is_draft and (self.paid is None or any(known))
+        return not self.is_draft and (self.has_payments or any((self.credit_notes_used, self.deposits_used)))
 
     @classmethod
     def of_customer(cls, answer: Answer) -> Invoice:
@@ -183,6 +183,7 @@ class Invoice:
             answer,
             due=day(answer, "date_lim_reglement"),
             created=instant(answer, "date_creation"),
+            has_payments=text(answer, "sumpayed") != "",
             paid=number(answer, "totalpaid"),
             credit_notes_used=number(answer, "totalcreditnotes"),
             deposits_used=number(answer, "totaldeposits"),
@@ -196,6 +197,7 @@ class Invoice:
             answer,
             due=day(answer, "date_echeance"),
             created=instant(answer, "datec"),
+            has_payments=True,
             paid=None,
             credit_notes_used=None,
             deposits_used=None,
@@ -471,7 +473,7 @@ def one_of(codes: type[Code], answer: Answer, key: str) -> Code:
     try:
         return codes(value)
     except ValueError as error:
-        raise unreadable(answer, key, f"known {codes.__name__}") from error
+        raise unreadable(answer, key, f"a known {codes.__name__}") from error
 
 
 def close_code(answer: Answer) -> CloseCode:
@@ -479,4 +481,4 @@ def close_code(answer: Answer) -> CloseCode:
     try:
         return CloseCode(text(answer, "close_code"))
     except ValueError as error:
-        raise unreadable(answer, "close_code", "known reason") from error
+        raise unreadable(answer, "close_code", "a known reason") from error
