@@ -50,7 +50,7 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
     return errors[0]
 
 
-@pytest.mark.parametrize("name", ["backup", "drill", "prune", "restore"])
+@pytest.mark.parametrize("name", ["backup", "drill", "facts", "prune", "restore"])
 def test_an_environment_that_the_inventory_does_not_have(name: str) -> None:
     assert sentence(play(name, "-e", "env=nowhere")) == (
         "The inventory has no host in a group erp_nowhere: copy inventory/prod.example to inventory/nowhere.yml"
@@ -58,7 +58,7 @@ def test_an_environment_that_the_inventory_does_not_have(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["backup", "drill", "prune", "restore"])
+@pytest.mark.parametrize("name", ["backup", "drill", "facts", "prune", "restore"])
 def test_no_environment(name: str) -> None:
     assert sentence(play(name)).startswith("No environment is named: add -e env=NAME, ")
 

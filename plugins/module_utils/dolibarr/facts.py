@@ -77,7 +77,9 @@ class Gatherer:
         self.chosen.check(request.subsets)
         names = [name for name in SUBSETS if name in request.subsets]
         sections = {section for name in names for section in self.chosen.sections(name)}
-        self.reader.require(section for section in sections if needed_rights([section]))
+        guarded = [section for section in sections if needed_rights([section])]
+        if guarded:
+            self.reader.require(guarded)
         facts = {name: getattr(self, name)() for name in names}
         if request.raw is not None:
             facts["raw"] = self.reader.raw(request.raw)

@@ -105,16 +105,22 @@ def account_names(reader: Reader) -> tuple[dict[int, str], list[str]]:
     return dict(lines), []
 
 
-def state_total(states: Iterable[PaymentState]) -> dict[str, Any]:
-    """The sums of all states."""
-    rows = state_totals(list(states))
-    return {
-        "invoices": sum(row.invoices for row in rows),
-        "total_ttc": money(total(row.total_ttc for row in rows)),
-        "received": money(total(row.received for row in rows)),
-        "balance": money(total(row.balance for row in rows)),
-        "outstanding": money(total(row.outstanding for row in rows)),
+def state_total(states: Sequence[PaymentState]) -> dict[str, Any]:
+    """The sums over all states; the total is what was received and set off, less what was converted, and the balance."""
+    sums = {
+        "total_ttc": total(state.invoice.total_ttc for state in states),
+        "received": total(state.settlement.received for state in states),
+        "credit_notes": total(state.settlement.credit_notes for state in states),
+        "deposits": total(state.settlement.deposits for state in states),
+        "converted": total(state.converted for state in states),
+        "balance": total(state.balance for state in states),
+        "outstanding": total(state.outstanding for state in states),
     }
+    settled = sums["received"] + sums["credit_notes"] + sums["deposits"] - sums["converted"]
+    require_same("all invoices", sums["total_ttc"], settled + sums["balance"])
+    by_state = total(row.balance for row in state_totals(states))
+    require_same("the balances by state", sums["balance"], by_state)
+    return {"invoices": len(states), **{name: money(amount) for name, amount in sums.items()}}
 
 
 def month_total(months: Sequence[MonthRow]) -> dict[str, Any]:

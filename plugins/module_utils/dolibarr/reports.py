@@ -165,7 +165,7 @@ def numbering(facts: Facts) -> Report:
         Column("last", "Last"),
         Column("since", "Since"),
         Column("until", "Until"),
-        Column("missing", "Missing"),
+        Column("missing", "Missing", True),
     )
     below = {"name": "All", "count": audit["numbered"]}
     notes = [f"{audit['drafts']} drafts have no number yet. All invoices of all time are looked at."]
