@@ -30,7 +30,7 @@ class Status:
         """Read an answer of ``/status``."""
         said = answer.get("success")
         if not isinstance(said, Mapping):
-            raise unreadable(answer, "success", "status")
+            raise unreadable(answer, "success", "a status")
         return cls(version=text(said, "dolibarr_version"), access_locked=flag(said, "access_locked"))
 
 

@@ -87,6 +87,6 @@ def unreadable(answer: Answer, key: str, wanted: str) -> UnreadableAnswer:
     """The error of a field that holds something else; the value itself may be personal and is not shown."""
     name = text(answer, "ref") or text(answer, "id") or "an object"
     return UnreadableAnswer(
-        f"Dolibarr's answer for {name} has no {wanted} in {key}: report it with the version of your Dolibarr.",
+        f"Dolibarr's answer for {name} has something other than {wanted} in {key}: report it with the version of your Dolibarr.",
         field=key,
     )

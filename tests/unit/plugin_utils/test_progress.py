@@ -37,6 +37,11 @@ def test_a_line_has_phase_files_bytes_rate_and_time() -> None:
     assert progress_line(state, before, 10, 30) == "documents, 400 files, 21.0 MiB, 2.0 MiB/s, 30 s"
 
 
+def test_a_line_says_how_many_answers_came() -> None:
+    state = {"phase": "payments of invoices", "read": 300 << 10, "files": 0, "answers": 512}
+    assert progress_line(state, {}, 10, 20) == "payments of invoices, 512 answers, 300.0 KiB, 30.0 KiB/s, 20 s"
+
+
 def test_the_rate_begins_again_with_each_phase() -> None:
     before = {"phase": "database", "read": 500 << 20, "files": 0}
     state = {"phase": "documents", "read": 10 << 20, "files": 3}
