@@ -113,7 +113,7 @@ class Years:
         assert core(self.present.values(), self.policy) == wanted
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_ten_years_of_days_leave_what_one_prune_at_the_end_would_leave(seed: int) -> None:
     years = Years(seed, ZONES[seed % len(ZONES)])
     for day in range(DAYS):
