@@ -31,7 +31,7 @@ EVERYTHING = Period()
 # Third parties of the sample: 1 France, 2 United States, 3 Germany with a VAT number, 6 a private person in France.
 FRENCH, AMERICAN, GERMAN, PRIVATE = 1, 2, 3, 6
 # Made for tests: suppliers and customers elsewhere.
-BRITISH, NORTHERN_IRISH, REUNION, NOWHERE, SWISS_PRIVATE = 901, 902, 903, 904, 905
+BRITISH, NORTHERN_IRISH, REUNION, NOWHERE, SWISS_PRIVATE, GERMAN_WITH_FRENCH_NUMBER, MONEGASQUE = range(901, 908)
 
 
 def _elsewhere(number: int, country: str, vat_number: str = "", kind: str = "") -> ThirdParty:
@@ -47,6 +47,8 @@ PARTIES = {
     REUNION: _elsewhere(REUNION, "RE"),
     NOWHERE: _elsewhere(NOWHERE, ""),
     SWISS_PRIVATE: _elsewhere(SWISS_PRIVATE, "CH", kind="TE_PRIVATE"),
+    GERMAN_WITH_FRENCH_NUMBER: _elsewhere(GERMAN_WITH_FRENCH_NUMBER, "DE", "FR44111111118"),
+    MONEGASQUE: _elsewhere(MONEGASQUE, "MC"),
 }
 
 

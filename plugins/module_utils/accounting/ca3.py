@@ -164,6 +164,8 @@ def _postings(entry: Entry, feeds: Mapping[str, str], is_netted: bool) -> Iterat
             yield feeds[rate], Amounts(base, tax)
             if entry.key.treatment is Treatment.IC_ACQUISITION:
                 yield "17", Amounts(ZERO, tax)
+            if entry.document.side is Side.SALE and entry.document.party.is_in_monaco:
+                yield "18", Amounts(ZERO, tax)
     elif feed and entry.document.side is Side.SALE and not is_collected(entry):
         yield (
             (feeds["adjustment_untaxed"], Amounts(-base, ZERO)) if is_adjustment else (feeds[feed], Amounts(base, ZERO))

@@ -30,8 +30,8 @@ class Ca3Line(NamedTuple):
     valid_until: date | None  # None: still in force
 
 
-def _line(number: str, box: str, label: str, valid_until: date | None = None) -> Ca3Line:
-    return Ca3Line(number, label, box, RENUMBERED, valid_until)
+def _line(number: str, box: str, label: str) -> Ca3Line:
+    return Ca3Line(number, label, box, RENUMBERED, None)
 
 
 # In the order of the form.

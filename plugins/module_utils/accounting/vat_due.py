@@ -53,7 +53,7 @@ class Entry:
     is_adjustment: bool  # takes back what was due before: a credit note, a refund, an early-payment discount
 
 
-class Use(NamedTuple):
+class UsedBy(NamedTuple):
     """A row of another invoice's payments that used this one: a credit note, a deposit or a surplus."""
 
     user: Invoice
@@ -67,7 +67,7 @@ class Ledger:
     documents: Mapping[int, Document]
     payments: Mapping[int, tuple[Payment, ...]]
     options: VatOptions
-    uses: dict[int, list[Use]] = field(default_factory=dict)  # by id of the invoice that was used
+    uses: dict[int, list[UsedBy]] = field(default_factory=dict)  # by id of the invoice that was used
     by_ref: dict[str, Document] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Ledger:
             for row in self.payments.get(one.invoice.id, ()):
                 source = None if row.is_money else self.by_ref.get(row.ref)
                 if source is not None:
-                    self.uses.setdefault(source.invoice.id, []).append(Use(one.invoice, row))
+                    self.uses.setdefault(source.invoice.id, []).append(UsedBy(one.invoice, row))
 
 
 def entries(ledger: Ledger) -> tuple[Entry, ...]:
@@ -186,7 +186,7 @@ def not_due(document: Document, due: Iterable[Entry]) -> Groups:
     return {key: amounts for key, amounts in rest.items() if amounts != NOTHING}
 
 
-def _set_off(credit_note: Document, use: Use, ledger: Ledger) -> Receipt:
+def _set_off(credit_note: Document, use: UsedBy, ledger: Ledger) -> Receipt:
     """A credit note used as the payment of an invoice: due then, unless it cancels what that invoice asked for."""
     amount = -use.row.amount
     if credit_note.invoice.source_id == use.user.id:

@@ -74,18 +74,20 @@ class Party:
     zone: Zone
     kind: Kind
     vat_number: str
+    is_in_monaco: bool  # France for VAT, shown apart on the return
     has_eu_number: bool  # a well-formed VAT number of another member state, or of Northern Ireland
 
     @classmethod
     def read(cls, third_party: ThirdParty | None) -> Party:
         """``None`` stands for a third party that is not known: nothing can be told of it."""
         if third_party is None:
-            return cls(Zone.UNKNOWN, Kind.UNKNOWN, "", False)
+            return cls(Zone.UNKNOWN, Kind.UNKNOWN, "", False, False)
         number = third_party.vat_number.upper()
         return cls(
             zone=zone_of(third_party.country, number, third_party.zip),
             kind=kind_of(third_party),
             vat_number=number,
+            is_in_monaco=third_party.country == "MC",
             has_eu_number=not number.startswith("FR") and not fault(Identifier.EU_VAT, number),
         )
 
@@ -124,7 +126,7 @@ def treatment_of_sale(invoice: Invoice, place: int, line: Line, customer: Party,
     if customer.zone in (Zone.EU, Zone.NI) and not (customer.zone is Zone.NI and line.is_service):
         if customer.has_eu_number:
             return Verdict(Treatment.AE_EU_SERVICE if line.is_service else Treatment.IC_GOODS)
-        missing = "a valid VAT number" if customer.vat_number else "a VAT number"
+        missing = "a valid VAT number of another member State" if customer.vat_number else "a VAT number"
         return _unknown(f"0 % to a customer in the EU without {missing}: enter it, or charge VAT")
     if customer.zone is Zone.DROM:
         return _unknown("0 % to an overseas department, which is neither mainland nor third country: decide by hand")

@@ -5,30 +5,21 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.ca3_lines import (
-    DEDUCTIONS,
-    FEEDS,
-    GROSS,
-    LINES,
-    lines_on,
-    rate_text,
-)
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Invoice, Line
-from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from tests.support.ledger import paid
 from tests.support.vat import (
     AMERICAN,
     FRENCH,
     GERMAN,
     GOODS,
+    MONEGASQUE,
     NORTHERN_IRISH,
     REUNION,
     SERVICE,
@@ -60,48 +51,6 @@ def of_purchase(*lines: Line, party: int = FRENCH, options: dict[str, Any] | Non
 
 def feeds(made: Any) -> dict[str, Any]:
     return {number: row for number, row in form(made, OCTOBER).items() if number not in "16 23 25 TD 27 28 32".split()}
-
-
-def test_the_form_has_each_line_once_and_boxes_are_its_own() -> None:
-    numbers = [line.number for line in LINES]
-    boxes = [line.box for line in LINES if line.box]
-    assert len(numbers) == len(set(numbers))
-    assert len(boxes) == len(set(boxes))
-    assert all(len(box) == 4 and box.isdigit() for box in boxes)
-    assert {*FEEDS.values(), *GROSS, *DEDUCTIONS} <= set(numbers)
-
-
-@pytest.mark.parametrize(
-    ("number", "box", "label"),
-    [
-        ("A1", "0979", "Ventes, prestations de services"),
-        ("A4", "0056", "Importations (autres que produits pétroliers)"),
-        ("B2", "0031", "Acquisitions intracommunautaires"),
-        ("E1", "0032", "Exportations hors UE"),
-        ("E2", "0033", "Autres opérations non imposables"),
-        ("F2", "0034", "Livraisons intracommunautaires (B to B)"),
-        ("08", "0207", "Taux normal 20 %"),
-        ("09", "0105", "Taux réduit 5,5 %"),
-        ("9B", "0151", "Taux réduit 10 %"),
-        ("17", "0035", "dont TVA sur acquisitions intracommunautaires"),
-        ("19", "0703", "Biens constituant des immobilisations"),
-        ("20", "0702", "Autres biens et services"),
-        ("24", "0710", "dont TVA déductible sur importations"),
-        ("27", "8003", "Crédit à reporter (25 - 26 - AA)"),
-        ("32", "9992", "Total à payer (28 + 29 + Z5 - AB)"),
-    ],
-)
-def test_number_label_and_box(number: str, box: str, label: str) -> None:
-    found = lines_on(date(2026, 10, 1))[number]
-    assert (found.box, found.label) == (box, label)
-
-
-def test_the_old_form_is_not_known_and_said() -> None:
-    assert lines_on(date(2021, 12, 31)) == {}
-    made = report([bill(1, line("100", "20", GOODS), issued=on("2021-12-31"))])
-    assert made.returns == ()
-    assert checks(made) == ["vat-form-unknown:2021-12"]
-    assert made.to_facts()["due"]["collected_tax"] == "20.00"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +85,11 @@ def test_a_sale_without_vat_feeds_one_line(party: int, kind: Any, number: str) -
 def test_exempt_and_subcontracted_sales_go_to_e2() -> None:
     assert of_sale(line("100", "0", description="art. 261-4-4° du CGI")) == {"E2": ("100.00", "0.00")}
     assert of_sale(line("100", "0"), options={"subcontracted": frozenset({"FA1"})}) == {"E2": ("100.00", "0.00")}
+
+
+def test_vat_charged_in_monaco_is_shown_apart() -> None:
+    expected = {"A1": ("100.00", "0.00"), "08": ("100.00", "20.00"), "18": ("0.00", "20.00")}
+    assert of_sale(line("100"), party=MONEGASQUE) == expected
 
 
 @pytest.mark.parametrize("option", ["disbursements", "margin"])
@@ -200,6 +154,13 @@ def test_what_is_no_turnover_or_cannot_be_reckoned_feeds_nothing(option: str) ->
 )
 def test_both_sides_of_a_reverse_charge(party: int, kind: Any, options: dict[str, Any], expected: Any) -> None:
     assert of_purchase(line("100", "0", kind), party=party, options=options) == expected
+
+
+def test_the_rate_of_one_line_outweighs_that_of_its_invoice() -> None:
+    bought = (line("100", "0", GOODS), line("200", "0", GOODS))
+    rates = {"self_assessed_rates": {"FA1": Decimal(10), "FA1:2": Decimal("5.5")}}
+    found = of_purchase(*bought, party=GERMAN, options=rates)
+    assert (found["9B"], found["09"], found["20"]) == (("100.00", "10.00"), ("200.00", "11.00"), ("0.00", "21.00"))
 
 
 def test_every_rate_is_deducted_on_20_and_assets_on_19() -> None:
@@ -323,26 +284,6 @@ def test_a_feed_may_be_moved_to_another_line() -> None:
     assert of_sale(line("100", "10"), options=corsica) == {"A1": ("100.00", "0.00"), "T3": ("100.00", "10.00")}
     assert "B4" in of_purchase(line("100", "0"), party=AMERICAN, options=corsica)
     assert "A3" in of_purchase(line("100", "0"), party=GERMAN, options=corsica)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"ca3_lines": {"rate_21": "08"}}, "rate_21, which feeds no line"),
-        ({"ca3_lines": {"rate_20": "8"}}, "line 8, which the form CA3 does not have"),
-        ({"margin": frozenset({"FA9"})}, "margin names FA9, which is no invoice"),
-        ({"fixed_assets": frozenset({"FA1", "FA1:3"})}, "fixed_assets names FA1:3"),
-        ({"self_assessed_rates": {"SI1": Decimal(10)}}, "self_assessed_rates names SI1"),
-    ],
-)
-def test_what_does_not_exist_is_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ErpError, match=message):
-        report([bill(1, line("100"))], **options)
-
-
-@pytest.mark.parametrize(("rate", "text"), [("20.0000", "20"), ("5.5000", "5.5"), ("0", "0"), ("2.10", "2.1")])
-def test_rates_without_needless_zeros(rate: str, text: str) -> None:
-    assert rate_text(Decimal(rate)) == text
 
 
 def test_a_credit_of_cents_is_carried_in_cents_and_not_in_euros() -> None:

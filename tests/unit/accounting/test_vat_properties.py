@@ -40,7 +40,8 @@ def payments_of(draw: st.DrawFn, number: int, amount: Decimal) -> Payments:
     """Up to three payments: any amounts, or such that the last settles the invoice."""
     sign = -1 if amount < 0 else 1
     amounts = [draw(CENTS) * sign for _place in range(draw(st.integers(0, 3)))]
-    if amounts and draw(st.booleans()):
+    settles: bool = draw(st.booleans())
+    if amounts and settles:
         amounts[-1] = amount - sum(amounts[:-1], Decimal(0))
     days = [draw(DAYS) for _amount in amounts]
     return paid(number, *((str(day), str(one)) for day, one in zip(days, amounts, strict=True)))
@@ -73,7 +74,8 @@ def ledgers(draw: st.DrawFn) -> tuple[list[Invoice], Payments]:
                 lines.append(deposit_line(str(draw(CENTS)), draw(RATES)))
             made = bill(number, *lines, **common)
             deposits = [one for one in invoices if one.type is InvoiceType.DEPOSIT]
-            if deposits and draw(st.booleans()):
+            uses: bool = draw(st.booleans())
+            if deposits and uses:
                 deposit = draw(st.sampled_from(deposits))
                 used = set_off(number, deposit.ref, str(deposit.total_ttc), "(DEPOSIT)")
                 rows[number] = (*rows.get(number, ()), used)

@@ -18,6 +18,7 @@ from tests.support.vat import (
     BRITISH,
     FRENCH,
     GERMAN,
+    GERMAN_WITH_FRENCH_NUMBER,
     GOODS,
     NORTHERN_IRISH,
     NOWHERE,
@@ -36,7 +37,7 @@ BELGIAN_WITHOUT_NUMBER = 4
 def treated(purchase: bool, one: Line, party: int, options: dict[str, Any] | None = None, **invoice: Any) -> str:
     """The treatment of a single line, by way of the report."""
     made = bill(1, one, third_party_id=party, **invoice)
-    found = report(*(([], {}, [made]) if purchase else ([made],)), **options or {})
+    found = report(purchases=[made], **options or {}) if purchase else report([made], **options or {})
     (only,) = found.to_facts(with_lines=True)["lines"]
     return str(only["treatment"])
 
@@ -57,6 +58,7 @@ def treated(purchase: bool, one: Line, party: int, options: dict[str, Any] | Non
         # A period makes a service of it, as for Dolibarr itself.
         (GERMAN, line("100", "0", GOODS, date_start=on("2026-09-01")), Treatment.AE_EU_SERVICE),
         (BELGIAN_WITHOUT_NUMBER, line("100", "0"), Treatment.UNKNOWN),
+        (GERMAN_WITH_FRENCH_NUMBER, line("100", "0", GOODS), Treatment.UNKNOWN),
         (NORTHERN_IRISH, line("100", "0", GOODS), Treatment.IC_GOODS),
         (NORTHERN_IRISH, line("100", "0", SERVICE), Treatment.OUT_SERVICE),
         (BRITISH, line("100", "0", GOODS), Treatment.EXPORT_GOODS),
@@ -103,6 +105,7 @@ def test_an_exemption_may_stand_in_the_public_note() -> None:
         (GERMAN, line("100", "0", SERVICE), Treatment.AE_SERVICE),
         (GERMAN, line("100", "0", GOODS), Treatment.IC_ACQUISITION),
         (GERMAN, line("100", "19"), Treatment.UNKNOWN),
+        (GERMAN_WITH_FRENCH_NUMBER, line("100", "20"), Treatment.STD),
         (NORTHERN_IRISH, line("100", "0", GOODS), Treatment.IC_ACQUISITION),
         (NORTHERN_IRISH, line("100", "0", SERVICE), Treatment.AE_SERVICE),
         (AMERICAN, line("100", "0", SERVICE), Treatment.AE_SERVICE),
