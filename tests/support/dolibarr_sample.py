@@ -77,9 +77,10 @@ class Sample:
         self.directory = fixtures / "api"
         self.copies = copies
         self._empty = empty
-        self.index: list[Row] = json.loads((self.directory / "index.json").read_text(encoding="utf-8"))
+        index: list[Row] = json.loads((self.directory / "index.json").read_text(encoding="utf-8"))
+        self._entries = {entry["file"]: entry for entry in index}
         self._captured: dict[tuple[str, frozenset[tuple[str, str]], str], str] = {}
-        for entry in self.index:
+        for entry in index:
             if entry["method"] == "GET" and entry["file"].startswith("empty-instance/") == empty:
                 if entry["file"].startswith("config-variants/"):
                     continue
@@ -91,10 +92,9 @@ class Sample:
             self.rights[login] = frozenset(leaves(answer["rights"]))
         self._rows = {path: self._whole_list(path) for path in LISTS}
 
-    @cache  # noqa: B019 - a handful of samples live as long as the run
     def captured(self, file: str) -> Reply:
         """One captured answer, by its file below ``api``."""
-        entry = next(entry for entry in self.index if entry["file"] == file)
+        entry = self._entries[file]
         headers = {"Location": entry["location"]} if "location" in entry else {}
         return Reply(entry["status"], (self.directory / file).read_bytes(), entry["content_type"], headers)
 

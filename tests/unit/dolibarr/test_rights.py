@@ -121,7 +121,12 @@ def test_an_external_user_sees_its_own_third_party_alone() -> None:
 
 
 def test_a_branch_of_rights_without_any_is_an_empty_list_in_php() -> None:
-    answer = {"id": "9", "login": "x", "admin": "0", "rights": {"facture": [], "user": {"user": {"lire": 1, "creer": 0}}}}
+    answer = {
+        "id": "9",
+        "login": "x",
+        "admin": "0",
+        "rights": {"facture": [], "user": {"user": {"lire": 1, "creer": 0}}},
+    }
     assert User.read(answer).rights == frozenset({"user.user.lire"})
     assert User.read({**answer, "rights": []}).rights == frozenset()
 
