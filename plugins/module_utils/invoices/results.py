@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Finding, Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import SellerSize
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime, VatOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment, Verdict
@@ -78,6 +78,7 @@ class PdfText:
     pages: tuple[str, ...] = ()  # the text of each, as it was read
     reason: str = ""
     attachments: Mapping[str, bytes] = field(default_factory=dict)
+    xmp: bytes = b""  # its metadata packet
     sha256: str = ""
     md5: str = ""
     size: int = 0  # in bytes
@@ -163,8 +164,9 @@ class Subject:
     pdf: PdfText | None  # None where there is none
     payments: tuple[Payment, ...] = ()
     source: Invoice | None = None  # the invoice that this one credits or replaces
-    credit_notes: tuple[Invoice, ...] = ()  # on this invoice
+    credit_notes: tuple[Invoice, ...] = ()  # on this invoice, or on the one that this credits
     deposits: tuple[Invoice, ...] = ()  # that this invoice consumed
+    numbering: tuple[Finding, ...] | None = None  # what is wrong with its number; None when that was not looked at
     options: AuditOptions = field(default_factory=AuditOptions)
     today: date = date.min
 
