@@ -23,9 +23,7 @@ from reportlab.pdfgen.canvas import Canvas
 WIDTH = 130  # characters on a line; Dolibarr cuts long sentences anywhere, too
 LINES = 60  # on a page
 
-PENALTIES = (
-    "Pénalités de retard : trois fois le taux d'intérêt légal, exigibles sans rappel (art. L441-10 du code de commerce)."
-)
+PENALTIES = "Pénalités de retard : trois fois le taux d'intérêt légal, exigibles sans rappel (art. L441-10 du code de commerce)."
 INDEMNITY = "Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 €."
 NO_DISCOUNT = "Pas d'escompte pour paiement anticipé."
 

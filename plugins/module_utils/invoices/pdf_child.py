@@ -1,0 +1,197 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads PDFs in a process of its own, which may run out of time or memory without harm; ``pdf.py`` starts and feeds it.
+
+It imports nothing of the collection. From standard input it takes the length of a PDF in eight bytes and the PDF, and
+answers on standard output with the length of a JSON object and the object: ``reason`` (empty when it was read), ``pages``
+(the text of each), ``attachments`` (in base64, by name) and ``xmp`` (the metadata, in base64).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import os
+import resource
+import struct
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from typing import Any, BinaryIO
+
+try:
+    import pypdf
+    from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedError
+except ImportError:
+    pass  # the door says which library is missing
+
+LENGTH = struct.Struct(">Q")
+READY = b"ready"
+LEAST_LETTERS = 100  # a page that is a picture may still have a few
+MOST_PAGES = 500
+MOST_TEXT = 4_000_000  # characters of all pages
+MOST_ATTACHED = 20_000_000  # bytes of all attachments
+TAIL = 1024  # bytes from the end in which a whole PDF has its last mark
+
+
+class Reason(StrEnum):
+    """Why a PDF could not be read: ends a sentence that begins with « Its PDF », without the full stop."""
+
+    EMPTY = "is an empty file: make it again"
+    NO_PDF = "is no PDF: look at the file"
+    TRUNCATED = "ends too early: restore it whole"
+    DAMAGED = "is damaged: restore it from a backup"
+    ENCRYPTED = "is encrypted: store one without a password"
+    NO_TEXT = "has no text, as a scan has none: read it yourself"
+    TOO_LARGE = "is larger than 100 MB: look at the file"
+    TOO_MANY_PAGES = f"has more than {MOST_PAGES} pages: look at the file"
+    TOO_MUCH_TEXT = "holds more than an invoice can: look at the file"
+    LOOP = "refers to itself without end: do not open it, ask where it comes from"
+    BOMB = "unpacks to far more than an invoice can hold: do not open it, ask where it comes from"
+    TOO_LONG = "took too long to read: do not open it, ask where it comes from"
+    TOO_MUCH_MEMORY = "took too much memory to read: do not open it, ask where it comes from"
+    CRASHED = "made the reader crash: do not open it, ask where it comes from"
+
+
+class Unreadable(Exception):
+    """A PDF that gives no text that could be relied on."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Losses(logging.Handler):
+    """Notices when pypdf goes on without a part of the file: what is then not found may well be in it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        self.found |= record.name == "pypdf.filters" or "not defined" in message or "may be missing" in message
+
+
+def read_pdf(content: bytes, losses: Losses) -> dict[str, Any]:
+    """The answer for a PDF."""
+    losses.found = False
+    try:
+        return read_whole(content, losses)
+    except Unreadable as unreadable:
+        reason = unreadable.reason
+    except MemoryError:
+        reason = Reason.TOO_MUCH_MEMORY
+    except RecursionError:
+        reason = Reason.LOOP
+    except LimitReachedError:
+        reason = Reason.BOMB
+    except (FileNotDecryptedError, DependencyError):
+        reason = Reason.ENCRYPTED
+    except Exception:  # pypdf meets damage with errors of any kind
+        reason = Reason.DAMAGED
+    return {"reason": reason}
+
+
+def read_whole(content: bytes, losses: Losses) -> dict[str, Any]:
+    """Everything that is wanted of a PDF; raises :class:`Unreadable`, or anything that pypdf does."""
+    if not content:
+        raise Unreadable(Reason.EMPTY)
+    if b"%PDF-" not in content[:TAIL]:
+        raise Unreadable(Reason.NO_PDF)
+    if b"%%EOF" not in content[-TAIL:]:
+        raise Unreadable(Reason.TRUNCATED)
+    reader = pypdf.PdfReader(io.BytesIO(content))
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise Unreadable(Reason.ENCRYPTED)
+    pages = list(page_texts(reader))
+    if losses.found:
+        raise Unreadable(Reason.DAMAGED)
+    if sum(character.isalpha() for page in pages for character in page) < LEAST_LETTERS:
+        raise Unreadable(Reason.NO_TEXT)
+    return {
+        "reason": "",
+        "pages": pages,
+        "attachments": {name: base64.b64encode(data).decode("ascii") for name, data in attachments(reader)},
+        "xmp": base64.b64encode(metadata(reader)).decode("ascii"),
+    }
+
+
+def page_texts(reader: pypdf.PdfReader) -> Iterator[str]:
+    """The text of each page."""
+    length = 0
+    for number, page in enumerate(reader.pages):
+        if number == MOST_PAGES:
+            raise Unreadable(Reason.TOO_MANY_PAGES)
+        text = page.extract_text()
+        length += len(text)
+        if length > MOST_TEXT:
+            raise Unreadable(Reason.TOO_MUCH_TEXT)
+        # Half a surrogate pair is no text and cannot be written as UTF-8.
+        yield text.encode("utf-8", "replace").decode("utf-8")
+
+
+def attachments(reader: pypdf.PdfReader) -> Iterator[tuple[str, bytes]]:
+    """Names and contents; what was attached twice under one name gets a number, and what cannot be read is empty."""
+    left = MOST_ATTACHED
+    for name in islice(reader.attachments, MOST_PAGES):
+        try:
+            contents = reader.attachments[name]
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # pypdf meets damage with errors of any kind
+            contents = [b""]
+        for number, data in enumerate([contents] if isinstance(contents, bytes) else contents, 1):
+            left -= len(data)
+            if left < 0:
+                raise Unreadable(Reason.TOO_MUCH_TEXT)
+            yield name if number == 1 else f"{name} ({number})", data
+
+
+def metadata(reader: pypdf.PdfReader) -> bytes:
+    """The XMP packet as it is; empty when there is none."""
+    stream = reader.root_object.get("/Metadata")
+    return stream.get_object().get_data() if stream is not None else b""
+
+
+def bounded(seconds: int) -> None:
+    """Have the system end this process after so many further seconds of processor time."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    end = int(usage.ru_utime + usage.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (end if hard == resource.RLIM_INFINITY else min(end, hard), hard))
+
+
+def serve(source: BinaryIO, sink: BinaryIO, seconds: int) -> None:
+    """Answer one PDF after the other until there are no more."""
+    losses = Losses()
+    logger = logging.getLogger("pypdf")
+    logger.addHandler(losses)
+    logger.propagate = False
+    sink.write(READY)
+    sink.flush()
+    while head := source.read(LENGTH.size):
+        bounded(seconds)
+        (length,) = LENGTH.unpack(head)
+        answer = json.dumps(read_pdf(source.read(length), losses)).encode("ascii")
+        sink.write(LENGTH.pack(len(answer)) + answer)
+        sink.flush()
+
+
+def main() -> None:
+    """Run with the limits of the command line: bytes of memory and seconds of processor time for each PDF."""
+    memory, seconds = map(int, sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    # Whatever a library prints must not come between the answers.
+    with os.fdopen(os.dup(1), "wb") as sink:
+        os.dup2(2, 1)
+        serve(sys.stdin.buffer, sink, seconds)
+
+
+if __name__ == "__main__":
+    main()
