@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.values import (
     Answer,
     flag,
     integer,
+    number,
     text,
     unreadable,
 )
@@ -77,6 +79,7 @@ class Company:
     email: str
     phone: str
     url: str
+    capital: Decimal | None = None
 
     @classmethod
     def read(cls, answer: Answer) -> Company:
@@ -95,6 +98,7 @@ class Company:
             email=text(answer, "email"),
             phone=text(answer, "phone"),
             url=text(answer, "url"),
+            capital=number(answer, "capital") or None,
         )
 
 

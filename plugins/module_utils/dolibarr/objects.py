@@ -31,6 +31,9 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.values impo
 Code = TypeVar("Code", bound=IntEnum)
 
 
+OTHER_TAXES = ("revenuestamp", "total_localtax1", "total_localtax2")
+
+
 class InvoiceType(IntEnum):
     """The kinds of invoices."""
 
@@ -94,6 +97,8 @@ class Line:
     date_end: date | None
     situation_percent: Decimal
     previous_id: int | None = None  # of the line that a situation invoice continues
+    label: str = ""  # of the product, where it is one of the catalogue
+    other_taxes: Decimal = Decimal("0")  # local taxes, which are no VAT
 
     @property
     def is_service(self) -> bool:
@@ -120,6 +125,8 @@ class Line:
             date_end=day(answer, "date_end"),
             situation_percent=number(answer, "situation_percent"),
             previous_id=integer(answer, "fk_prev_id"),
+            label=text(answer, "product_label") or text(answer, "label"),
+            other_taxes=number(answer, "total_localtax1") + number(answer, "total_localtax2"),
         )
 
 
@@ -162,6 +169,10 @@ class Invoice:
     note_private: str
     document: str  # path of the last PDF below the documents directory
     lines: tuple[Line, ...]
+    currency_total_ht: Decimal = Decimal("0")
+    currency_total_tva: Decimal = Decimal("0")
+    other_taxes: Decimal = Decimal("0")  # revenue stamp and local taxes: in the total, and no VAT
+    has_contact: bool = False  # it may be addressed to a contact, whose address is not the third party's
 
     @property
     def is_draft(self) -> bool:
@@ -235,6 +246,10 @@ class Invoice:
             note_private=text(answer, "note_private"),
             document=text(answer, "last_main_doc"),
             lines=tuple(Line.read(line) for line in answer.get("lines") or ()),
+            currency_total_ht=number(answer, "multicurrency_total_ht"),
+            currency_total_tva=number(answer, "multicurrency_total_tva"),
+            other_taxes=sum((number(answer, tax) for tax in OTHER_TAXES), Decimal("0")),
+            has_contact=bool(answer.get("contacts_ids")),
             **differing,
         )
 
