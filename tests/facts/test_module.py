@@ -113,6 +113,9 @@ def test_payments_of_the_captured_invoices(stand_in: StandIn) -> None:
     # 2100 - 120 + 2800 + 816 - 360 + 2160 + 2160 + 2800 + 2083.33 + 2160 + 720, ids 17 18 26 30 32 37 41 42 43 44 45
     assert payments["total"]["outstanding"] == "17319.33"
     assert payments["ageing"]["total"] == "17319.33"
+    # 1440 of AV2505-0001 used on FA2504-0007; converted are that and the surplus of 104 of FA2510-0017
+    total = payments["total"]
+    assert (total["invoices"], total["credit_notes"], total["converted"]) == (47, "1440.00", "1544.00")
     moved = captured_money()
     assert {one["ref"]: Decimal(one["amount"]) for one in payments["timeline"]} == moved
     assert Decimal(payments["timeline"][-1]["balance"]) == sum(moved.values())
@@ -172,6 +175,11 @@ def test_filters_choose_invoices_and_their_payments(stand_in: StandIn, said: dic
     found = facts(stand_in, gather_subset=["invoices", "payments"], **said)
     assert [one["id"] for one in found["invoices"]] == ids
     assert [one["id"] for one in found["payments"]["state"]] == ids
+
+
+def test_documents_are_those_of_the_invoices_chosen(stand_in: StandIn) -> None:
+    found = facts(stand_in, gather_subset=["documents"], month="2025-01")["documents"]
+    assert [one["path"].rpartition("/")[2] for one in found] == ["FA2501-0001.pdf", "FA2501-0002.pdf"]
 
 
 def test_payments_are_chosen_by_the_day_on_which_they_came(stand_in: StandIn) -> None:

@@ -65,17 +65,22 @@ def test_every_report_says_the_same_in_every_format(stand_in: StandIn, name: str
 
 
 def test_the_total_below_a_table_is_the_sum_of_its_rows(stand_in: StandIn) -> None:
-    for name in ("payments_state", "payments_by_month", "vat_summary"):
+    summed = {
+        "payments_state": {"total_ttc", "received", "credit_notes", "deposits", "converted", "balance"},
+        "payments_by_month": {"received", "paid_back", "net"},
+        "vat_summary": {"gross_tax", "deductible_tax", "net", "to_pay"},
+    }
+    for name, columns in summed.items():
         said = json.loads(gather(stand_in, report=name, format="json")["report"])
-        sums = 0
+        sums = set()
         for column, total in said["total"].items():
             cells = [row[column] for row in said["rows"] if column in row]
             if column in ("credit_carried_forward", "credit_brought_forward") or not cells:
                 continue
             if all(isinstance(cell, str) and cell.replace(".", "").lstrip("-").isdigit() for cell in cells):
                 assert sum(map(Decimal, cells)) == Decimal(total), (name, column)
-                sums += 1
-        assert sums >= 3, name
+                sums.add(column)
+        assert sums >= columns, name
 
 
 def test_findings_are_an_outcome_and_no_failure(stand_in: StandIn) -> None:
