@@ -9,6 +9,7 @@ can be had; everything else is served as captured, or as the real server answers
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import pathlib
@@ -57,6 +58,7 @@ PAGING = {"limit", "page", "sortfield", "sortorder", "pagination_data", "propert
 AFTER = re.compile(r"\(*t\.rowid:>:(\d+)\)*")
 NO_INFO = "users/users__info--as-ai_norights.json"
 NOWHERE = "errors/invoices__1__nosuch.json"
+NO_FILE = "documents/documents__download--modulepart=facture+original_file=NOPE_NOPE.pdf.json"
 STEP = 1000  # between the ids of two copies of an invoice
 
 
@@ -142,7 +144,25 @@ class Sample:
             ("ai_agent", path, query),
             ("ai_agent", re.sub(r"/\d+(?=/|$)", f"/{other}", path, count=1), unknown),
         )
+        if not found and path == "/documents/download":
+            return self._file(query)
         return found or self.captured(NOWHERE)
+
+    def _file(self, query: Query) -> Reply:
+        """A captured PDF of an invoice, in the form in which one was captured in an answer."""
+        folder, _slash, name = query.get("original_file", "").partition("/")
+        pdf = self.directory.parent / "pdf" / name
+        if query.get("modulepart") not in ("facture", "invoice") or name != f"{folder}.pdf" or not pdf.is_file():
+            return self.captured(NO_FILE)
+        content = pdf.read_bytes()
+        answer = {
+            "filename": name,
+            "content-type": "application/pdf",
+            "filesize": len(content),
+            "content": base64.b64encode(content).decode("ascii"),
+            "encoding": "base64",
+        }
+        return Reply(200, dumped(answer))
 
     def _info(self, login: str, query: Query) -> Reply:
         found = self._captured.get(("/users/info", pairs(query), login))
