@@ -18,6 +18,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers imp
     ChangedWhileRead,
     DolibarrError,
     Forbidden,
+    ServerError,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
@@ -94,6 +95,19 @@ def test_bank_details_of_third_parties_are_read_when_they_are_asked_for(stand_in
     assert {party.name: party.ibans for party in reader.third_parties(with_ibans=True) if party.ibans} == {
         "Hébergements Cèdre": ("FR7630003099990000000000120",)
     }
+
+
+def test_bank_details_of_another_instance_are_told(stand_in: StandIn, reader: Reader) -> None:
+    body = {"error": {"code": 500, "message": "Error encoding/decoding JSON: Malformed UTF-8 characters"}}
+    stand_in.fail(Reply(500, json.dumps(body).encode()), "/thirdparties/7/bankaccounts", times=9)
+    with pytest.raises(ServerError, match="bank details of Hébergements Cèdre: put back the dolibarr_main_instance_un"):
+        reader.third_parties(with_ibans=True)
+
+
+def test_other_failures_of_bank_details_stay_what_they_are(stand_in: StandIn, reader: Reader) -> None:
+    stand_in.fail(Reply(500, b'{"error": {"code": 500, "message": "no"}}'), "/thirdparties/7/bankaccounts", times=9)
+    with pytest.raises(ServerError, match="look into its log"):
+        reader.third_parties(with_ibans=True)
 
 
 def test_files_of_invoices(reader: Reader) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers imp
     DolibarrError,
     Forbidden,
     NotFound,
+    ServerError,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.instance import Company, Status, User
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 # Templates have no list: ids are tried to this far beyond the highest one that is known.
 BEYOND = 50
+# What Dolibarr says when a bank account was encrypted under another dolibarr_main_instance_unique_id.
+GARBLED = "Malformed UTF-8"
 
 
 class Reader:
@@ -92,6 +95,14 @@ class Reader:
             accounts = self._client.get(f"/thirdparties/{party.id}/bankaccounts")
         except NotFound:  # it has none
             return ()
+        except ServerError as error:
+            if GARBLED not in str(error):
+                raise
+            raise ServerError(
+                f"Dolibarr cannot decrypt the bank details of {party.name}: put back the dolibarr_main_instance_unique_id "
+                "of the conf.php under which they were entered.",
+                **error.facts,
+            ) from error
         return tuple(sorted({text(account, "iban") for account in accounts} - {""}))
 
     def invoices(self) -> tuple[Invoice, ...]:
