@@ -169,6 +169,7 @@ class Subject:
     numbering: tuple[Finding, ...] | None = None  # what is wrong with its number; None when that was not looked at
     options: AuditOptions = field(default_factory=AuditOptions)
     today: date = date.min
+    recorded_md5: str = ""  # of the PDF, as Dolibarr noted it when it made the file; empty where it did not
 
     @property
     def paper(self) -> Paper | None:

@@ -1,0 +1,113 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the mentions of invoices are written: regular expressions by name, for text as :func:`text.flat` makes it.
+
+A pattern recognises a wording and nothing more: whether a number is valid, and ours, or a rate high enough, is for checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import EXEMPTION
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
+
+ART = r"art(?:icle|icles|s?\.)?"
+EUR = r"\s?(?:€|eur\b|euros?\b)"
+FORTY = rf"(?<![\d,.])(?:40(?:[.,]00)?{EUR}|(?:€|eur)\s?40(?:[.,]00)?(?![\d]|[.,]\d))"
+# Digits may follow a number only as the page, « 1 / 2 », which Dolibarr prints at the end of its footer.
+NOT_LONGER = r"(?!\d|\s\d(?!\d{0,2}\s?/\s?\d))"
+
+WRITTEN = {
+    # The seller.
+    "capital": rf"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?(\d[\d .,']*){EUR}",
+    "rcs": r"(?<![a-z])r\.?\s?c\.?\s?s\.?(?:\s?/\s?r\.?\s?m\.?)?\s?:?\s?(?:r\.?c\.?s\.?\s)?"
+    r"(?:(?:[ab]\s)?\d{3}\s?\d{3}\s?\d{3}\s)?(?:de |d'|a |- )?([a-z][a-z' .-]{1,40})",
+    "fr_vat": rf"(?<![a-z0-9])fr\s?([0-9a-hj-np-z]{{2}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
+    "siren": rf"(?<!\d)(?<!\d\s)(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
+    "siret": rf"(?<!\d)(\d{{3}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{5}}){NOT_LONGER}",
+    "ape": r"(?:naf|ape)(?:\s?[-/(]\s?(?:ape|naf)\)?)?\s?:?\s?(\d{2}\.?\d{2}\s?[a-z])\b",
+    "ei": r"(?<![a-z])(?:ei|e\.i\.|entrepreneur individuel|entrepreneuse individuelle)(?![a-z])",
+    "iban": r"(?<![a-z0-9])([a-z]{2}\d{2}(?:\s?[0-9a-z]{4}){2,7}(?:\s?[0-9a-z]{1,4})?)(?![a-z0-9])",
+    "decennale": r"(?:assurance|garantie|responsabilite)\b.{0,60}?decennale",
+    "agreed_association": r"membre d'un(?:e)? (?:centre de gestion|association|organisme mixte).{0,40}?agree",
+    "vat_group": r"membre d'un assujetti unique",
+    "representative": r"representant(?:e)? fiscal",
+    "mediator": r"\bmediat(?:eur|rice|ion)\b",
+    # The document.
+    "debits_literal": r"option pour le paiement de la taxe d'apres les debits",
+    "debits_loose": r"option (?:pour le|de) paiement de (?:la )?(?:taxe|tva) (?:sur|d'apres) (?:les )?debits"
+    r"|tva (?:acquittee |payee )?(?:sur|d'apres) les debits",
+    "category": r"(?:categorie|nature) (?:de l'|d'|de |des )operations?\s?:?\s?"
+    r"(livraisons? de (?:biens|marchandises)|prestations? de services?|mixte|operations? mixtes?)"
+    r"|category of operations?\s?:?\s?(deliver(?:y|ies) of goods|provisions? of services?|mixed)",
+    "selfbill": r"\bauto-?facturation\b",
+    "duplicate_unpaid": r"facture impayee",
+    "french": r"\b(?:facture|avoir|acompte)\b.*?\b(?:total ttc|net a payer|designation|montants exprimes)\b",
+    # The payment.
+    "escompte": r"(?:pas d'|aucun |sans |ni )\s?escompte"
+    r"|escompte(?! \(regl).{0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%|non (?:accorde|applicable|prevu)|pas accorde)"
+    r"|neant.{0,20}escompte"
+    r"|no (?:cash )?discount\b.{0,30}?(?:early|prompt|advance|anticipated)"
+    r"|(?:early|prompt)[ -]payment discount.{0,40}?(?:none|nil|not |\d{1,2}(?:[.,]\d{1,2})?\s?%)",
+    "penalty": r"(?:penalites?|indemnites?|interets?)\s(?:de |pour |en cas de |d[eu]s? )?"
+    r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)",
+    "no_penalty": r"(?:aucune|sans|pas de) penalites?(?: de| pour| en cas de)? (?:retard|paiement tardif)"
+    r"|penalites? (?:de|pour) retard\s?:?\s?(?:neant|aucune)",
+    "rate": r"(?<![\d.,])\d{1,2}(?:[.,]\d{1,3})?\s?%|bce\s?\+\s?10\b|(?:10|dix) points(?: de pourcentage)?"
+    r"|(?:3|trois)(?:\s\(trois\))? fois (?:le |du )?taux (?:de l'|d')?interet legal"
+    r"|taux (?:de l'|d')?interet legal (?:x|multiplie par) ?(?:3|trois)"
+    r"|ecb\s?\+\s?10\b|(?:10|ten) percentage points"
+    r"|(?:3|three) times the (?:french )?(?:legal|statutory) (?:interest rate|rate of interest)",
+    "legal_rate_alone": r"(?<!fois le )(?<!fois du )(?<!fois )taux (?:de l'|d')?interet legal(?! (?:x|multiplie par) ?(?:3|trois))",
+    "ecb_plus_8": r"(?:bce|ecb|banque centrale europeenne|refinancement).{0,120}?(?:\+|majore[es]* de|augmente[es]* de|plus)"
+    r"\s?(?:8\b|huit)",
+    "indemnity": rf"(?:indemnite|frais)\b.{{0,120}}?recouvrement.{{0,100}}?{FORTY}|{FORTY}.{{0,120}}?recouvrement"
+    # The amount right after « indemnité forfaitaire », and what it is for: those of kilometres are of another kind.
+    rf"|indemnite forfaitaire(?: legale)?(?: de| :| d'un montant de| est de| de :)?\s?{FORTY}.{{0,80}}?"
+    r"(?:retard|d\.?\s?441-5|l\.?\s?441-10)"
+    rf"|(?:retard|d\.?\s?441-5|l\.?\s?441-10).{{0,80}}?indemnite forfaitaire(?: legale)?"
+    rf"(?: de| :| d'un montant de| est de)?\s?{FORTY}"
+    rf"|(?:recovery|collection) (?:costs?|charges?|fees?).{{0,100}}?{FORTY}|{FORTY}.{{0,80}}?(?:recovery|collection)",
+    # VAT.
+    "franchise_cgi": r"tva non applicable[ ,:(-]{0,4}(?:en application de l'|conformement a l'|selon l')?\s?"
+    rf"{ART}[ -]?293[ -]?b\b",
+    "franchise_cibs": rf"tva non applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
+    r"(?:cibs|impositions (?:sur les|des) biens)",
+    "franchise_loose": rf"(?:tva|vat)\b.{{0,40}}?{ART}?[ -]?293[ -]?b\b|\b293[ -]?b\b.{{0,20}}?\bcgi\b",
+    "art259_1": r"\b259[ ,-]{0,2}\s?(?:1°|1o|1\b|b\b)|\bl\.?\s?211-92\b|article 44\b.{0,25}directive",
+    "art262ter": r"\b262[ -]?ter[ ,-]{0,3}\s?i\b|article 138\b.{0,25}directive",
+    "art262ter_bad": r"\b262[ -]?ter[ ,-]{0,3}\s?(?:1\b|l\b)",
+    "art262I": r"\b262[ ,-]{0,3}\s?i\b|\bl\.?\s?213-16\b|article 146\b.{0,25}directive",
+    "art261_7": r"\b261[ ,-]*7\b",
+    "art294": rf"\b{ART}[ -]?294\b|\bl\.?\s?211-7\b.{{0,40}}?\bcibs\b",
+    "art141": rf"{ART}\s?141\b.{{0,25}}directive",
+    "autoliq": r"\bauto-?liquidation\b|\breverse[ -]charge\b",
+    "exoneration": r"\bexoner(?:ation|e|ee|es|ees)\b",
+    "oss": r"\b(?:oss|guichet unique)\b",
+    "margin": r"regime particulier\s?-\s?(?:biens d'occasion|objets d'art|objets de collection (?:et|ou) d'antiquite"
+    r"|agences? de voyages?)",
+    "margin_goods": r"regime particulier\s?-\s?(?:biens d'occasion|objets d'art|objets de collection (?:et|ou) d'antiquite)",
+    "margin_travel": r"regime particulier\s?-\s?agences? de voyages?",
+    "works_attested": r"\battest.{0,120}?\b(?:deux|2) ans\b|\b(?:plus de|acheve[es]* depuis plus de) (?:deux|2) ans\b",
+    "new_vehicle": r"moyens? de transport neufs?|\b298 sexies\b",
+    "cibs": r"\bl\.?\s?2[1-4]\d-\d{1,3}\b.{0,40}?(?:cibs|impositions sur les biens)",
+    # References to other invoices.
+    "corrects": r"\b(?:correction (?:de la )?facture|correction of invoice|avoir sur (?:la )?facture|annule la facture)\b",
+    "replaces": r"\bannule et remplace\b|\b(?:remplacement (?:de la )?facture|replacement (?:of|for) invoice)\b",
+}
+
+PATTERNS = {name: re.compile(written) for name, written in WRITTEN.items()} | {"art261": EXEMPTION}
+
+# How far from the word the rate of late-payment penalties is looked for: farther away it is another rate, such as VAT.
+NEAR_PENALTY = 250
+
+
+def penalty_rates(paper: Paper) -> Iterator[Found]:
+    """The rates of late-payment penalties, wherever penalties are spoken of."""
+    for penalty in paper.find_all(PATTERNS["penalty"]):
+        rate = paper.find(PATTERNS["rate"], penalty.end, penalty.end + NEAR_PENALTY)
+        if rate:
+            yield rate
