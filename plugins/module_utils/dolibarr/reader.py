@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -192,15 +192,15 @@ class Reader:
 
     def documents(self) -> tuple[Document, ...]:
         """The files of customers' invoices, by invoice and path; one request for each invoice."""
-        return self._once("documents", self._documents)
+        return self._once("documents", lambda: self.documents_of(self.invoices()))
 
-    def _documents(self) -> tuple[Document, ...]:
-        invoices = self.invoices()
+    def documents_of(self, invoices: Sequence[Invoice]) -> tuple[Document, ...]:
+        """The files of some customers' invoices, in the same order."""
         self._client.progress.phase("documents")
-        found = self._client.map(self._documents_of, [invoice.id for invoice in invoices])
+        found = self._client.map(self._files, [invoice.id for invoice in invoices])
         return tuple(document for documents in found for document in documents)
 
-    def _documents_of(self, invoice_id: int) -> list[Document]:
+    def _files(self, invoice_id: int) -> list[Document]:
         try:
             answers = self._client.get("/documents", modulepart="invoice", id=invoice_id)
         except NotFound:  # it has none
