@@ -45,7 +45,9 @@ WRITTEN = {
     r"|category of operations?\s?:?\s?(deliver(?:y|ies) of goods|provisions? of services?|mixed)",
     "selfbill": r"\bauto-?facturation\b",
     "duplicate_unpaid": r"facture impayee",
-    "french": r"\b(?:facture|avoir|acompte)\b.*?\b(?:total ttc|net a payer|designation|montants exprimes)\b",
+    "french": r"\btotal ttc\b|\bnet a payer\b|\bmontants exprimes en\b|\bdate (?:de )?factur",
+    "delivery_address": r"\b(?:adresse|lieu) de livraison\b|\blivre[es]* a\b|\blivraison a\b|\b(?:delivery|shipping) address\b",
+    "place_of_performance": r"\b(?:lieu|adresse) (?:de l'|d'|de la |des? )(?:execution|intervention|prestations?|realisation|chantier)",
     # The payment.
     "escompte": r"(?:pas d'|aucun |sans |ni )\s?escompte"
     r"|escompte(?! \(regl).{0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%|non (?:accorde|applicable|prevu)|pas accorde)"

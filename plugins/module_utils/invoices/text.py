@@ -77,8 +77,14 @@ class Found:
         return self.match.end()
 
     @property
+    def words(self) -> str:
+        """What was found, as it stands on the page."""
+        return self.paper.shown_between(self.start, self.end, 0)
+
+    @property
     def evidence(self) -> Evidence:
-        return self.paper.evidence(self.start, self.end)
+        """What was found with the words around it."""
+        return Evidence(self.paper.shown_between(self.start, self.end, AROUND), self.paper.page_of(self.start))
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,8 @@ class Paper:
         """The page of a place of the text, from 1."""
         return bisect_right(self._starts, place)
 
-    def evidence(self, start: int, end: int) -> Evidence:
-        """The words between two places of the text and those around them, as they stand on the page."""
+    def shown_between(self, start: int, end: int, around: int) -> str:
+        """The words between two places of the text and some around them, as they stand on the page of the first."""
         page = self.page_of(start)
         shown, compared = self.shown[page - 1], self._flat_pages[page - 1]
         first, last = start - self._starts[page - 1], min(end - self._starts[page - 1], len(compared))
@@ -133,4 +139,4 @@ class Paper:
             # A letter that became two, such as œ, moves what follows it.
             places = [place for place, sign in enumerate(shown) for _letter in _folded(sign)] + [len(shown)]
             first, last = places[first], places[last]
-        return Evidence(shown[max(first - AROUND, 0) : last + AROUND], page)
+        return shown[max(first - around, 0) : last + around]

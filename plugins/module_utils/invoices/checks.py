@@ -1,0 +1,11 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks that rules name."""
+
+from __future__ import annotations
+
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_rest import REST_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check
+
+CHECKS: dict[str, Check] = {**REST_CHECKS}
