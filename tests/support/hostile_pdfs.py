@@ -49,7 +49,7 @@ def one_page(content: bytes, entries: bytes = b"", resources: bytes = b"", more:
     )
 
 
-def bomb(size: int = 2 << 30) -> bytes:
+def bomb(size: int = 100 << 20) -> bytes:
     """A page whose content unpacks to ``size`` bytes."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _part in range(size >> 20)) + packer.flush()
@@ -57,13 +57,13 @@ def bomb(size: int = 2 << 30) -> bytes:
 
 
 def nested_bomb() -> bytes:
-    """A page packed twice, a few hundred bytes that unpack to hundreds of megabytes."""
-    packed = zlib.compress(zlib.compress(bytes(512 << 20), 9), 9)
+    """A page packed twice: a few hundred bytes that unpack to a hundred megabytes."""
+    packed = zlib.compress(zlib.compress(bytes(100 << 20), 9), 9)
     return one_page(packed, b"/Filter [/FlateDecode /FlateDecode]")
 
 
-def calling_forms(depth: int = 12, calls: int = 8) -> bytes:
-    """Forms that draw the next form several times each: 8 to the power of 12 of them, without any loop."""
+def calling_forms(depth: int = 9, calls: int = 8) -> bytes:
+    """Forms that draw the next form several times each: 8 to the power of 9 of them, without any loop."""
     draw = b"/X Do " * calls
     forms = [
         stream(
@@ -104,7 +104,7 @@ def endless_content(size: int = 60 << 20) -> bytes:
     return one_page(zlib.compress(b"BT /F1 9 Tf (a) Tj ET\n" * (size // 22), 9), b"/Filter /FlateDecode")
 
 
-def many_pages(count: int = 100_000) -> bytes:
+def many_pages(count: int = 20_000) -> bytes:
     """One page, shown very often."""
     kids = b"3 0 R " * count
     return raw(

@@ -5,7 +5,8 @@
 
 It imports nothing of the collection. From standard input it takes the length of a PDF in eight bytes and the PDF, and
 answers on standard output with the length of a JSON object and the object: ``reason`` (empty when it was read), ``pages``
-(the text of each), ``attachments`` (in base64, by name) and ``xmp`` (the metadata, in base64).
+(the text of each), ``attachments`` (in base64, by name) and ``xmp`` (the metadata, in base64). pypdf is imported where it
+is used, as the process that starts this one knows this module too and does without.
 """
 
 from __future__ import annotations
@@ -22,12 +23,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
 from typing import Any, BinaryIO
-
-try:
-    import pypdf
-    from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedError
-except ImportError:
-    pass  # the door says which library is missing
 
 LENGTH = struct.Struct(">Q")
 READY = b"ready"
@@ -79,6 +74,8 @@ class Losses(logging.Handler):
 
 def read_pdf(content: bytes, losses: Losses) -> dict[str, Any]:
     """The answer for a PDF."""
+    from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedError
+
     losses.found = False
     try:
         return read_whole(content, losses)
@@ -105,7 +102,9 @@ def read_whole(content: bytes, losses: Losses) -> dict[str, Any]:
         raise Unreadable(Reason.NO_PDF)
     if b"%%EOF" not in content[-TAIL:]:
         raise Unreadable(Reason.TRUNCATED)
-    reader = pypdf.PdfReader(io.BytesIO(content))
+    from pypdf import PdfReader
+
+    reader = PdfReader(io.BytesIO(content))
     if reader.is_encrypted and not reader.decrypt(""):
         raise Unreadable(Reason.ENCRYPTED)
     pages = list(page_texts(reader))
@@ -121,7 +120,7 @@ def read_whole(content: bytes, losses: Losses) -> dict[str, Any]:
     }
 
 
-def page_texts(reader: pypdf.PdfReader) -> Iterator[str]:
+def page_texts(reader: Any) -> Iterator[str]:
     """The text of each page."""
     length = 0
     for number, page in enumerate(reader.pages):
@@ -135,7 +134,7 @@ def page_texts(reader: pypdf.PdfReader) -> Iterator[str]:
         yield text.encode("utf-8", "replace").decode("utf-8")
 
 
-def attachments(reader: pypdf.PdfReader) -> Iterator[tuple[str, bytes]]:
+def attachments(reader: Any) -> Iterator[tuple[str, bytes]]:
     """Names and contents; what was attached twice under one name gets a number, and what cannot be read is empty."""
     left = MOST_ATTACHED
     for name in islice(reader.attachments, MOST_PAGES):
@@ -152,10 +151,11 @@ def attachments(reader: pypdf.PdfReader) -> Iterator[tuple[str, bytes]]:
             yield name if number == 1 else f"{name} ({number})", data
 
 
-def metadata(reader: pypdf.PdfReader) -> bytes:
+def metadata(reader: Any) -> bytes:
     """The XMP packet as it is; empty when there is none."""
     stream = reader.root_object.get("/Metadata")
-    return stream.get_object().get_data() if stream is not None else b""
+    data: bytes = stream.get_object().get_data() if stream is not None else b""
+    return data
 
 
 def bounded(seconds: int) -> None:
@@ -167,9 +167,11 @@ def bounded(seconds: int) -> None:
 
 
 def serve(source: BinaryIO, sink: BinaryIO, seconds: int) -> None:
-    """Answer one PDF after the other until there are no more."""
+    """Answer one PDF after the other until there are no more; not even ready when pypdf is missing."""
+    import pypdf
+
     losses = Losses()
-    logger = logging.getLogger("pypdf")
+    logger = logging.getLogger(pypdf.__name__)
     logger.addHandler(losses)
     logger.propagate = False
     sink.write(READY)

@@ -120,6 +120,15 @@ class ApiSource:
             ) from error
 
 
+def recorded_md5s(documents: Iterable[Document], invoices: Iterable[Invoice]) -> dict[int, str]:
+    """What Dolibarr noted of each invoice's PDF when it made it, by the invoice's id; empty where it noted nothing."""
+    noted = {(document.invoice_id, document.path): document.md5 for document in documents}
+    return {
+        invoice.id: noted.get((invoice.id, "{0}/{1}/{1}.pdf".format(FOLDER, folder_of(invoice))), "")
+        for invoice in invoices
+    }
+
+
 class DirectorySource:
     """The files below a documents directory of Dolibarr; nothing outside of it is read, wherever links lead."""
 
