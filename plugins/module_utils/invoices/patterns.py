@@ -22,7 +22,7 @@ NOT_LONGER = r"(?!\d|\s\d(?!\d{0,2}\s?/\s?\d))"
 
 WRITTEN = {
     # The seller.
-    "capital": rf"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?(\d[\d .,']*){EUR}",
+    "capital": rf"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?(\d(?:[\d .,']*\d)?){EUR}",
     "rcs": r"(?<![a-z])r\.?\s?c\.?\s?s\.?(?:\s?/\s?r\.?\s?m\.?)?\s?:?\s?(?:r\.?c\.?s\.?\s)?"
     r"(?:(?:[ab]\s)?\d{3}\s?\d{3}\s?\d{3}\s)?(?:de |d'|a |- )?([a-z][a-z' .-]{1,40})",
     "fr_vat": rf"(?<![a-z0-9])fr\s?([0-9a-hj-np-z]{{2}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
@@ -50,7 +50,8 @@ WRITTEN = {
     "place_of_performance": r"\b(?:lieu|adresse) (?:de l'|d'|de la |des? )(?:execution|intervention|prestations?|realisation|chantier)",
     # The payment.
     "escompte": r"(?:pas d'|aucun |sans |ni )\s?escompte"
-    r"|escompte(?! \(regl).{0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%|non (?:accorde|applicable|prevu)|pas accorde)"
+    # The rate of VAT is no discount.
+    r"|escompte(?! \(regl)(?:(?!tva).){0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%|non (?:accorde|applicable|prevu)|pas accorde)"
     r"|neant.{0,20}escompte"
     r"|no (?:cash )?discount\b.{0,30}?(?:early|prompt|advance|anticipated)"
     r"|(?:early|prompt)[ -]payment discount.{0,40}?(?:none|nil|not |\d{1,2}(?:[.,]\d{1,2})?\s?%)",
@@ -58,7 +59,9 @@ WRITTEN = {
     r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)",
     "no_penalty": r"(?:aucune|sans|pas de) penalites?(?: de| pour| en cas de)? (?:retard|paiement tardif)"
     r"|penalites? (?:de|pour) retard\s?:?\s?(?:neant|aucune)",
-    "rate": r"(?<![\d.,])\d{1,2}(?:[.,]\d{1,3})?\s?%|bce\s?\+\s?10\b|(?:10|dix) points(?: de pourcentage)?"
+    # That of VAT has its name before it, or the amounts of its line behind it.
+    "rate": r"(?<![\d.,])(?<!tva )(?<!tva a )(?<!tva de )\d{1,2}(?:[.,]\d{1,3})?\s?%"
+    r"(?!\s?-?\d[\d ,.]*[.,]\d\d(?!\d|\s?(?:€|eur)))|bce\s?\+\s?10\b|(?:10|dix) points(?: de pourcentage)?"
     r"|(?:3|trois)(?:\s\(trois\))? fois (?:le |du )?taux (?:de l'|d')?interet legal"
     r"|taux (?:de l'|d')?interet legal (?:x|multiplie par) ?(?:3|trois)"
     r"|ecb\s?\+\s?10\b|(?:10|ten) percentage points"
@@ -66,7 +69,7 @@ WRITTEN = {
     "legal_rate_alone": r"(?<!fois le )(?<!fois du )(?<!fois )taux (?:de l'|d')?interet legal(?! (?:x|multiplie par) ?(?:3|trois))",
     "ecb_plus_8": r"(?:bce|ecb|banque centrale europeenne|refinancement).{0,120}?(?:\+|majore[es]* de|augmente[es]* de|plus)"
     r"\s?(?:8\b|huit)",
-    "indemnity": rf"(?:indemnite|frais)\b.{{0,120}}?recouvrement.{{0,100}}?{FORTY}|{FORTY}.{{0,120}}?recouvrement"
+    "indemnity": rf"(?:indemnite|frais)\b.{{0,120}}?recouvrement[^€]{{0,100}}?{FORTY}|{FORTY}[^€]{{0,120}}?recouvrement"
     # The amount right after « indemnité forfaitaire », and what it is for: those of kilometres are of another kind.
     rf"|indemnite forfaitaire(?: legale)?(?: de| :| d'un montant de| est de| de :)?\s?{FORTY}.{{0,80}}?"
     r"(?:retard|d\.?\s?441-5|l\.?\s?441-10)"
@@ -78,8 +81,8 @@ WRITTEN = {
     rf"{ART}[ -]?293[ -]?b\b",
     "franchise_cibs": rf"tva non applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
     r"(?:cibs|impositions (?:sur les|des) biens)",
-    "franchise_loose": rf"(?:tva|vat)\b.{{0,40}}?{ART}?[ -]?293[ -]?b\b|\b293[ -]?b\b.{{0,20}}?\bcgi\b",
-    "art259_1": r"\b259[ ,-]{0,2}\s?(?:1°|1o|1\b|b\b)|\bl\.?\s?211-92\b|article 44\b.{0,25}directive",
+    "franchise_loose": rf"(?:tva|vat)\b.{{0,40}}?(?:{ART})?[ -]?293[ -]?b\b|\b293[ -]?b\b.{{0,20}}?\bcgi\b",
+    "art259_1": r"\b259(?:[ ,-]{1,2}\s?(?:1°|1o|1\b)|[ ,-]{0,3}b\b)|\bl\.?\s?211-92\b|article 44\b.{0,25}directive",
     "art262ter": r"\b262[ -]?ter[ ,-]{0,3}\s?i\b|article 138\b.{0,25}directive",
     "art262ter_bad": r"\b262[ -]?ter[ ,-]{0,3}\s?(?:1\b|l\b)",
     "art262I": r"\b262[ ,-]{0,3}\s?i\b|\bl\.?\s?213-16\b|article 146\b.{0,25}directive",
@@ -105,11 +108,14 @@ PATTERNS = {name: re.compile(written) for name, written in WRITTEN.items()} | {"
 
 # How far from the word the rate of late-payment penalties is looked for: farther away it is another rate, such as VAT.
 NEAR_PENALTY = 250
+DISCOUNT = re.compile(r"\bescompte")
 
 
 def penalty_rates(paper: Paper) -> Iterator[Found]:
-    """The rates of late-payment penalties, wherever penalties are spoken of."""
+    """The rates of late-payment penalties, wherever penalties are spoken of and before a discount is."""
     for penalty in paper.find_all(PATTERNS["penalty"]):
-        rate = paper.find(PATTERNS["rate"], penalty.end, penalty.end + NEAR_PENALTY)
+        end = penalty.end + NEAR_PENALTY
+        discount = paper.find(DISCOUNT, penalty.end, end)
+        rate = paper.find(PATTERNS["rate"], penalty.end, discount.start if discount else end)
         if rate:
             yield rate

@@ -1,0 +1,283 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The wordings of mentions: what each pattern must find, and what it must never take for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS, penalty_rates
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper
+
+# Pattern, text as a PDF gives it, what its groups hold when that matters.
+FOUND = [
+    # The seller: the footer as Dolibarr prints it, and other ways.
+    ("capital", "Société par actions simplifiée (SAS) - Capital de 5 000 € - SIRET: 12345678200010", ["5 000"]),
+    ("capital", "SARL au capital social de 10.000,00 euros", ["10.000,00"]),
+    ("capital", "SAS au capital variable minimum de 1 000 EUR", ["1 000"]),
+    ("capital", "Capital social : 37\u00a0000 €", ["37 000"]),
+    ("capital", "SA au capital de\n1\u202f500\u202f000 euros", ["1 500 000"]),
+    ("capital", "Société par actions simplifiée (SAS) - Capital of 5,000 € - SIRET: 12345678200010", ["5,000"]),
+    ("capital", "dont le capital est de 2 000 €", ["2 000"]),
+    ("rcs", "R.C.S. Évry", ["evry"]),
+    ("rcs", "RCS Paris B 552 100 554", ["paris b "]),
+    ("rcs", "RCS/RM: Évry B 123 456 782", ["evry b "]),
+    ("rcs", "RCS : 123 456 782 Lyon", ["lyon"]),
+    ("rcs", "Immatriculée au RCS de Nanterre", ["nanterre"]),
+    ("rcs", "552 100 554 R.C.S. de Saint-Denis", ["saint-denis"]),
+    ("fr_vat", "Numéro TVA: FR11123456782", ["11", "123", "456", "782"]),
+    ("fr_vat", "Numéro TVA: FR11123456782 1 / 1", ["11", "123", "456", "782"]),
+    ("fr_vat", "TVA intracommunautaire : FR 11 123 456 782", ["11", "123", "456", "782"]),
+    ("fr_vat", "N° TVA FR00300076965", ["00", "300", "076", "965"]),
+    ("fr_vat", "FRA1123456782 12/24", ["a1", "123", "456", "782"]),
+    ("siren", "SIREN 123 456 782", ["123", "456", "782"]),
+    ("siret", "SIRET: 12345678200010", ["123", "456", "782", "00010"]),
+    ("siret", "SIRET : 123 456 782 00010", ["123", "456", "782", "00010"]),
+    ("siret", "SIRET 12345678200010 1/2", ["123", "456", "782", "00010"]),
+    ("ape", "NAF-APE: 62.02A", ["62.02a"]),
+    ("ape", "NAF, old APE: 62.02A", ["62.02a"]),
+    ("ape", "Code APE 6201Z", ["6201z"]),
+    ("ape", "Code NAF (APE) : 62.01 Z", ["62.01 z"]),
+    ("ei", "Jeanne Exemple EI", None),
+    ("ei", "E.I. Jeanne Exemple", None),
+    ("ei", "Entrepreneur individuel", None),
+    ("ei", "Jeanne Exemple, entrepreneuse individuelle", None),
+    ("iban", "Code IBAN: FR76 1695 8000 0100 1234 5678 923", ["fr76 1695 8000 0100 1234 5678 923"]),
+    ("iban", "IBAN BE94967123456714", ["be94967123456714"]),
+    ("decennale", "Assurance décennale : Exemple Assurances, Paris, France métropolitaine", None),
+    ("decennale", "Garantie de responsabilité civile décennale", None),
+    (
+        "agreed_association",
+        "Acceptant le règlement des sommes dues par chèques libellés à son nom ou par carte bancaire en sa qualité de "
+        "membre d’un centre de gestion agréé par l’administration fiscale",
+        None,
+    ),
+    ("agreed_association", "membre d'une association agréée par l'administration fiscale", None),
+    ("vat_group", "Membre d’un assujetti unique", None),
+    ("representative", "Représentant fiscal : Exemple SAS", None),
+    ("mediator", "Médiateur de la consommation : www.mediation.example", None),
+    # The document.
+    (
+        "category",
+        "Catégorie d'opérations : Prestation de services Montants exprimés en Euros",
+        ["prestation de services"],
+    ),
+    ("category", "Catégorie d'opérations : Livraison de marchandises", ["livraison de marchandises"]),
+    ("category", "Catégorie d'opérations : Mixte - Livraison de biens & prestation de services", ["mixte"]),
+    ("category", "Nature de l’opération : prestations de services", ["prestations de services"]),
+    (
+        "category",
+        "Category of operations : Provision of services Amount in Euros currency",
+        [None, "provision of services"],
+    ),
+    ("category", "Category of operations : Mixed - Delivery of goods & provision of services", [None, "mixed"]),
+    ("debits_literal", "Option pour le paiement de la taxe d’après les débits", None),
+    ("debits_literal", "OPTION POUR LE PAIEMENT DE LA TAXE\nD'APRÈS LES DÉBITS", None),
+    ("debits_loose", "Option de paiement de taxe sur débits", None),
+    ("debits_loose", "TVA acquittée sur les débits", None),
+    ("selfbill", "Auto-facturation", None),
+    ("selfbill", "AUTOFACTURATION", None),
+    ("delivery_address", "Adresse de livraison : 3 quai des Essais, 33000 Bordeaux", None),
+    ("place_of_performance", "Lieu d'exécution : 2 rue du Cas, 59000 Lille", None),
+    ("french", "Total TTC 1 200,00", None),
+    ("corrects", "Correction facture : FA2504-0007", None),
+    ("replaces", "Annule et remplace la facture FA2504-0007", None),
+    ("replaces", "Remplacement facture : FA2504-0007", None),
+    ("duplicate_unpaid", "Facture impayée pour la somme de 100,00 €", None),
+    # The payment.
+    ("escompte", "Pas d'escompte pour paiement anticipé.", None),
+    ("escompte", "Pas d’escompte pour\nrèglement anticipé", None),
+    ("escompte", "Pas d´escompte", None),
+    ("escompte", "Escompte pour paiement anticipé : néant", None),
+    ("escompte", "Aucun escompte consenti", None),
+    ("escompte", "Escompte de 2 % pour paiement sous huit jours", None),
+    ("escompte", "L'escompte pour paiement anticipé n'est pas accordé", None),
+    ("escompte", "escompte : 1,5% par mois", None),
+    ("escompte", "No discount for early payment.", None),
+    ("penalty", "Pénalités de retard : trois fois le taux d'intérêt légal", None),
+    ("penalty", "Intérêts de retard au taux de 12,15 %", None),
+    ("penalty", "Intérêts moratoires", None),
+    ("penalty", "pénalité pour paiement tardif", None),
+    ("penalty", "Late payment penalties", None),
+    ("no_penalty", "Aucune pénalité de retard", None),
+    ("no_penalty", "Pénalités de retard : néant", None),
+    ("rate", "12,15 %", None),
+    ("rate", "12,40?%", None),
+    ("rate", "BCE + 10 points", None),
+    ("rate", "taux de la BCE majoré de 10 points de pourcentage", None),
+    ("rate", "majoré de dix\npoints", None),
+    ("rate", "trois fois le taux d'intérêt légal", None),
+    ("rate", "3 fois le taux de l’intérêt légal", None),
+    ("rate", "3 (trois) fois le taux d'intérêt légal", None),
+    ("rate", "taux d'intérêt légal multiplié par 3", None),
+    ("rate", "three times the legal interest rate", None),
+    ("ecb_plus_8", "Intérêts moratoires : taux de la BCE majoré de 8 points", None),
+    ("ecb_plus_8", "taux de refinancement de la Banque centrale européenne majoré de huit points", None),
+    ("indemnity", "Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 €.", None),
+    ("indemnity", "Indemnité forfaitaire pour frais de\nrecouvrement : 40?€", None),
+    ("indemnity", "Frais de recouvrement : 40,00 euros", None),
+    ("indemnity", "une indemnité de 40 EUR pour frais de recouvrement", None),
+    ("indemnity", "En cas de retard, une indemnité forfaitaire de 40 € est due", None),
+    ("indemnity", "indemnité forfaitaire de 40 euros est due (art. D441-5 du code de commerce)", None),
+    ("indemnity", "a fixed sum of €40 for recovery costs", None),
+    # VAT.
+    ("franchise_cgi", "TVA non applicable, article 293 B du CGI", None),
+    ("franchise_cgi", "* TVA non applicable art-293B du CGI", None),
+    ("franchise_cgi", "TVA non applicable (art. 293 B du CGI)", None),
+    ("franchise_cgi", "TVA non applicable, art. 293 B", None),
+    ("franchise_cgi", "TVA non applicable en application de l’article 293 B du CGI", None),
+    (
+        "franchise_cibs",
+        "TVA non applicable, article L. 223-3 du Code des impositions sur les biens et services (CIBS)",
+        None,
+    ),
+    ("franchise_cibs", "TVA non applicable, art. L223-3 CIBS", None),
+    ("franchise_loose", "* Non applicable VAT art-293B of CGI", None),
+    ("art259_1", "TVA non applicable - art. 259-1 du CGI", None),
+    ("art259_1", "* TVA non applicable art-259-1 du CGI", None),
+    ("art259_1", "article 259, 1° du CGI", None),
+    ("art259_1", "VAT not applicable - article 259-1 of the French General Tax Code (CGI)", None),
+    ("art259_1", "article 44 de la directive 2006/112/CE", None),
+    ("art259_1", "art. L. 211-92 du CIBS", None),
+    ("art262ter", "Exonération de TVA, art. 262 ter, I du CGI", None),
+    ("art262ter", "article 262 ter I", None),
+    ("art262ter", "Article 138 de la directive 2006/112/CE", None),
+    ("art262ter_bad", "art. 262 ter 1 du CGI", None),
+    ("art262I", "Exonération de TVA, art. 262, I du CGI", None),
+    ("art262I", "art. 262-I du CGI", None),
+    ("art262I", "article 146 de la directive TVA", None),
+    ("art261", "Exonération de TVA, article 261, 4, 4° a du CGI", None),
+    ("art261", "art. 261-7-1° du CGI", None),
+    ("art261_7", "* TVA non applicable art-261-7 du CGI", None),
+    ("art294", "Exonération de TVA en application de l’article 294 du CGI", None),
+    ("art141", "Application de l'article 141 de la directive 2006/112/CE", None),
+    ("autoliq", "Autoliquidation", None),
+    ("autoliq", "AUTO-LIQUIDATION de la TVA", None),
+    ("autoliq", "Reverse charge", None),
+    ("margin", "Régime particulier - Biens d’occasion", None),
+    ("margin", "Régime particulier – Agences de voyages", None),
+    ("margin_goods", "Régime particulier - Objets de collection et d'antiquité", None),
+    ("margin_travel", "Régime particulier - Agence de voyage", None),
+    (
+        "works_attested",
+        "Le client atteste que les locaux, achevés depuis plus de deux ans, servent à l'habitation",
+        None,
+    ),
+    ("new_vehicle", "Moyen de transport neuf : 1re mise en circulation le 02/03/2026", None),
+]
+
+# Pattern, text in which it must not be found, why.
+NOT_FOUND = [
+    ("capital", "Le capital humain de notre équipe : 12 consultants", "no amount in euros"),
+    ("capital", "Banque Capital Example, agence 5", "a bank's name"),
+    ("capital", "Capital - Total 5 000 €", "the amount is another one"),
+    ("rcs", "RCS :", "no city"),
+    ("rcs", "RCS/RM: 123 456 782", "no city"),
+    ("rcs", "les marcs de café", "within a word"),
+    ("fr_vat", "FR76 1695 8000 0100 1234 5678 923", "an IBAN"),
+    ("fr_vat", "FR14 2004 1010 0505 0001 3M02 606", "an IBAN"),
+    ("fr_vat", "FR7616958000010012345678923", "an IBAN without spaces"),
+    ("fr_vat", "FR1112345678", "ten digits"),
+    ("fr_vat", "FRO1123456782", "a key has no letter O"),
+    ("fr_vat", "DE111111125", "of Germany"),
+    ("siret", "Tél 01 23 45 67 89 00", "a telephone number"),
+    ("siret", "FR76 1695 8000 0100 1234 5678 923", "an IBAN"),
+    ("siret", "123456782000101", "fifteen digits"),
+    ("siret", "SIREN 123 456 782", "nine digits"),
+    ("siren", "SIRET: 12345678200010", "part of a longer number"),
+    ("siren", "Tél 01 23 45 67 89 00", "a telephone number"),
+    ("ape", "Code client 62.02A", "without its label"),
+    ("ei", "EIRL Exemple", "another form"),
+    ("ei", "Leire Exemple, reine des neiges", "within a word"),
+    ("iban", "SIRET: 12345678200010", "no country"),
+    ("decennale", "Maintenance décennale de la toiture", "no insurance"),
+    ("category", "Prestation de services informatiques", "a line, without the label"),
+    ("category", "Catégorie : Prestation", "another category"),
+    ("debits_literal", "Option de paiement de taxe sur débits", "Dolibarr's words are not those of the law"),
+    ("debits_loose", "les débits et crédits du compte", "no option"),
+    ("selfbill", "Facturation automatique", "another thing"),
+    ("escompte", "Escompte (règl. avt échéance)", "Dolibarr's name for a closed remainder"),
+    ("escompte", "Escompte (règl. avt échéance) 12,00 Total TVA 20%", "the rate is that of VAT"),
+    ("escompte", "Escompte : nous consulter. Total TVA 20%", "the rate is that of VAT"),
+    ("escompte", "Escompte", "no condition"),
+    ("penalty", "Retard de livraison", "no penalty"),
+    ("no_penalty", "Pénalités de retard : 12,40 %", "there is one"),
+    ("rate", "au taux d’intérêt légal", "below the floor of three times"),
+    ("rate", "10 jours", "no points"),
+    ("rate", "20% 600,00 8 4 800,00", "VAT of a line"),
+    ("rate", "Total TVA 20%", "VAT"),
+    ("rate", "TVA à 5,5 %", "VAT"),
+    ("rate", "1512,15 %", "a longer number"),
+    ("ecb_plus_8", "taux de la BCE majoré de 10 points", "that of businesses"),
+    ("indemnity", "Frais de recouvrement : 140 €", "another amount"),
+    ("indemnity", "Frais de recouvrement : 1?240 €", "another amount"),
+    ("indemnity", "Frais de recouvrement : 40,50 €", "another amount"),
+    ("indemnity", "Indemnité forfaitaire pour frais de recouvrement : 400 €", "another amount"),
+    ("indemnity", "Indemnité forfaitaire pour frais de recouvrement : 15 €", "another amount"),
+    ("indemnity", "Indemnité pour frais de recouvrement : 15 €. Port : 40 €", "the amount of another thing"),
+    ("indemnity", "Port : 40 €. Frais de dossier : 5 €, frais de recouvrement en sus", "the amount of another thing"),
+    ("indemnity", "Total 40 €", "of nothing"),
+    ("indemnity", "Indemnité forfaitaire kilométrique 40 €", "of kilometres"),
+    ("indemnity", "Retard de livraison. Indemnité forfaitaire kilométrique 40 €", "of kilometres"),
+    ("franchise_cgi", "TVA non applicable - art. 259-1 du CGI", "another article"),
+    ("franchise_cgi", "TVA acquittée, voir art. 293 B", "VAT applies"),
+    ("franchise_cgi", "Lot 293 B", "an article of the catalogue"),
+    ("franchise_cibs", "TVA non applicable, art. L. 211-92 du CIBS", "another article"),
+    ("art259_1", "art. 259 A du CGI", "another article"),
+    ("art259_1", "259 100,00", "an amount"),
+    ("art259_1", "2591 Route des Essais", "an address"),
+    ("art262I", "art. 262 ter I du CGI", "goods within the EU"),
+    ("art262I", "art. 262 II du CGI", "services"),
+    ("art262ter", "art. 262, I du CGI", "export"),
+    ("art262ter", "art. 262 ter 1 du CGI", "no such number"),
+    ("art262ter_bad", "art. 262 ter I du CGI", "the right number"),
+    ("art261", "261 heures de conseil", "a quantity"),
+    ("art294", "294 pièces", "a quantity"),
+    ("autoliq", "liquidation judiciaire", "another thing"),
+    ("autoliq", "stock en liquidation", "another thing"),
+    ("margin", "Régime particulier", "of what?"),
+    ("margin_travel", "Régime particulier - Biens d'occasion", "goods"),
+    ("replaces", "Remplacement d'un disque", "a line"),
+    ("french", "Total (inc. tax) 1,200.00", "English"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "groups"), FOUND)
+def test_wordings_are_recognised(name: str, text: str, groups: list[str | None] | None) -> None:
+    found = Paper((text,)).find(PATTERNS[name])
+    assert found is not None
+    if groups is not None:
+        assert list(found.match.groups())[: len(groups)] == groups
+
+
+@pytest.mark.parametrize(("name", "text", "why"), NOT_FOUND)
+def test_what_only_looks_like_a_wording_is_not_taken_for_it(name: str, text: str, why: str) -> None:
+    assert Paper((text,)).find(PATTERNS[name]) is None, why
+
+
+def test_every_pattern_that_decides_has_a_case() -> None:
+    tried = {name for name, _text, _groups in FOUND}
+    assert set(PATTERNS) - tried == {"legal_rate_alone", "exoneration", "oss", "cibs"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("Pénalités de retard : 12,40?%. Total TVA 20%", ["12,40 %"]),
+        ("Pénalités de retard au taux de la BCE +\n10 points", ["BCE + 10"]),
+        ("Pénalités de retard au taux d'intérêt légal", []),
+        ("Pénalités de retard exigibles." + " Mot" * 70 + " Total TVA 20%", []),
+        (
+            "Pénalités de retard exigibles sans rappel. Pas d'escompte. DEV-JOUR - Développement – journée\n20% 600,00 8 4 800,00",
+            [],
+        ),
+        ("Pénalités de retard exigibles sans rappel. DEV-JOUR - journée\n20% 600,00 8 4 800,00", []),
+        ("Pénalités de retard : voir nos conditions. Escompte : 2 %", []),
+        ("Pénalités de retard : 12,40 % 40,00 € de frais", ["12,40 %"]),
+        ("Total TVA 20%. Pénalités de retard exigibles", []),
+        ("Intérêts de retard : 12,15 %. Pénalités de retard : 10 %", ["12,15 %", "10 %"]),
+    ],
+)
+def test_a_rate_counts_only_near_the_penalties(text: str, rates: list[str]) -> None:
+    assert [rate.words for rate in penalty_rates(Paper((text,)))] == rates
