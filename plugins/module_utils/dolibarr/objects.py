@@ -9,6 +9,7 @@ and negative on credit notes. The API: https://wiki.dolibarr.org/index.php/Modul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -172,7 +173,7 @@ class Invoice:
     currency_total_ht: Decimal = Decimal("0")
     currency_total_tva: Decimal = Decimal("0")
     other_taxes: Decimal = Decimal("0")  # revenue stamp and local taxes: in the total, and no VAT
-    has_contact: bool = False  # it may be addressed to a contact, whose address is not the third party's
+    contact_ids: tuple[int, ...] = ()  # to one of whom it may be addressed instead of the third party
 
     @property
     def is_draft(self) -> bool:
@@ -249,7 +250,7 @@ class Invoice:
             currency_total_ht=number(answer, "multicurrency_total_ht"),
             currency_total_tva=number(answer, "multicurrency_total_tva"),
             other_taxes=sum((number(answer, tax) for tax in OTHER_TAXES), Decimal("0")),
-            has_contact=bool(answer.get("contacts_ids")),
+            contact_ids=contacts(answer),
             **differing,
         )
 
@@ -489,6 +490,13 @@ def one_of(codes: type[Code], answer: Answer, key: str) -> Code:
         return codes(value)
     except ValueError as error:
         raise unreadable(answer, key, f"a known {codes.__name__}") from error
+
+
+def contacts(answer: Answer) -> tuple[int, ...]:
+    """The contacts of an invoice: PHP sends none as a list, and some as a list or an object."""
+    found = answer.get("contacts_ids") or ()
+    ids = found.values() if isinstance(found, Mapping) else found
+    return tuple(sorted({identity(one if isinstance(one, Mapping) else {"id": one}) for one in ids}))
 
 
 def close_code(answer: Answer) -> CloseCode:

@@ -5,7 +5,23 @@
 
 from __future__ import annotations
 
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_buyer import BUYER_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import DOCUMENT_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_figures import FIGURE_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_payment import PAYMENT_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_rest import REST_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_seller import SELLER_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_types import TYPE_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_vat import VAT_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check
 
-CHECKS: dict[str, Check] = {**REST_CHECKS}
+CHECKS: dict[str, Check] = {
+    **SELLER_CHECKS,
+    **BUYER_CHECKS,
+    **DOCUMENT_CHECKS,
+    **FIGURE_CHECKS,
+    **PAYMENT_CHECKS,
+    **VAT_CHECKS,
+    **TYPE_CHECKS,
+    **REST_CHECKS,
+}

@@ -1,0 +1,160 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of the customer's identity: the paper against the record.
+
+The record is that of today. A customer who moved makes older invoices differ from it that were right: a part of the
+address that differs is a warning, a name or a number is not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import (
+    Identifier,
+    compact,
+    fault,
+    siren_of_vat_number,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import ThirdParty
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
+    failed,
+    needless,
+    passed,
+    undetermined,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import number_pattern, phrase
+
+POSTAL_CODE = re.compile(r"(?<![\d.,])(\d{5}) [a-z]{2}")
+REVERSED = frozenset((Treatment.IC_GOODS, Treatment.AE_EU_SERVICE, Treatment.AE_BTP))
+NO_CUSTOMER = "The customer is not known: see that the key may read third parties."
+
+
+def buyer_name_address(subject: Subject, rule: Rule) -> Outcome:
+    """The customer's name, and the postal code, the town and a line of the street address."""
+    customer, paper = subject.customer, subject.paper
+    if customer is None:
+        return undetermined(NO_CUSTOMER)
+    if paper is None:
+        return no_paper(subject)
+    wanted = phrase(customer.name)
+    name = paper.find(wanted) if wanted else None
+    if name is None:
+        return failed(f"It is not addressed to {customer.name}, whose invoice it is: find out whom it was sent to.")
+    lines = [line for line in customer.address.splitlines() if phrase(line)]
+    parts = [part for part in (*lines, customer.zip, customer.town) if phrase(part)]
+    if not lines or not customer.town:
+        lacking = "street" if not lines else "town"
+        return undetermined(f"The {lacking} of {customer.name} is not known: enter it into Dolibarr.", name)
+    places = {part: paper.find(pattern) for part in parts if (pattern := phrase(part))}
+    missing = [part for part in parts if places[part] is None]
+    if not missing:
+        return passed(name, *places.values())
+    if subject.invoice.contact_ids:
+        return undetermined(
+            f"It is addressed to a contact of {customer.name}: compare the address with the contact's.", name
+        )
+    if len(missing) == len(parts) and not _has_other_address(customer, subject, paper):
+        severity = Severity.WARNING if subject.kind is Kind.CONSUMER else None
+        return failed(f"The address of {customer.name} is not on it: print it.", name, severity=severity)
+    return failed(
+        f"The address on it lacks {', '.join(missing)}, which Dolibarr has for {customer.name}: accept this if the customer"
+        " has moved since, else correct one of them.",
+        name,
+        *places.values(),
+        severity=Severity.WARNING,
+    )
+
+
+def _has_other_address(customer: ThirdParty, subject: Subject, paper: Paper) -> bool:
+    """Whether there may be another address than the one that is known; told for France alone, by the postal code."""
+    if customer.country not in ("FR", "MC"):
+        return True
+    ours = subject.seller.zip if subject.seller else ""
+    return any(found[1] != ours for found in paper.find_all(POSTAL_CODE))
+
+
+def buyer_vat_number(subject: Subject, rule: Rule) -> Outcome:
+    """The customer's VAT number, where he owes the VAT or the goods go to another member state."""
+    customer, paper = subject.customer, subject.paper
+    if customer is None:
+        return undetermined(NO_CUSTOMER)
+    if not _owes_a_number(subject):
+        return needless()
+    number = compact(customer.vat_number)
+    if not number:
+        return failed(
+            f"No VAT is charged and {customer.name} has no VAT number in Dolibarr: enter and print it, or charge VAT."
+        )
+    wrong = fault(Identifier.EU_VAT, number)
+    if wrong:
+        return failed(f"The VAT number {number} of {customer.name} {wrong}: ask for the right one, or charge VAT.")
+    if paper is None:
+        return no_paper(subject)
+    found = paper.find(number_pattern(number))
+    return passed(found) if found else failed(f"The customer's VAT number {number} is not on it: print it.")
+
+
+def buyer_siren(subject: Subject, rule: Rule) -> Outcome:
+    """The customer's SIREN, by itself or as the beginning of the SIRET."""
+    customer, paper = subject.customer, subject.paper
+    if customer is None:
+        return undetermined(NO_CUSTOMER)
+    siren = siren_of(customer)
+    if not siren:
+        return undetermined(f"The SIREN of {customer.name} is not known: enter it into Dolibarr.")
+    if wrong := fault(Identifier.SIREN, siren):
+        return undetermined(f"The SIREN {siren} of {customer.name} {wrong}: correct it in Dolibarr.")
+    if paper is None:
+        return no_paper(subject)
+    signs = r"[ .]?".join(siren)
+    siret = re.compile(rf"(?<![a-z0-9])(?<!\d ){signs}(?:[ .]?\d){{5}}(?!\d)")
+    found = paper.find(number_pattern(siren)) or paper.find(siret)
+    if found:
+        return passed(found)
+    return failed(f"The customer's SIREN {siren} is not on it: set MAIN_PROFID1_IN_ADDRESS in Dolibarr so that it is.")
+
+
+def siren_of(customer: ThirdParty) -> str:
+    """The SIREN, wherever it is known from."""
+    siren, siret, *_others = map(compact, customer.professional_ids)
+    return siren[:9] or siret[:9] or siren_of_vat_number(customer.vat_number)
+
+
+def buyer_order_number(subject: Subject, rule: Rule) -> Outcome:
+    """The customer's reference, which Dolibarr has where the customer gave one."""
+    reference = subject.invoice.customer_ref
+    if not reference:
+        return undetermined("Dolibarr has no reference of the customer's: if an order had a number, enter it.")
+    if subject.paper is None:
+        return no_paper(subject)
+    wanted = phrase(reference)
+    found = subject.paper.find(wanted) if wanted else None
+    return passed(found) if found else failed(f"The customer's order number {reference} is not on it: print it.")
+
+
+def _owes_a_number(subject: Subject) -> bool:
+    """Whether the invoice has to bear the customer's number: he owes the VAT, or should, as nobody else does."""
+    if subject.used_treatments & REVERSED:
+        return True
+    is_in_eu = subject.zone in (Zone.EU, Zone.NI) and subject.kind is not Kind.CONSUMER
+    pairs = zip(subject.invoice.lines, subject.treatments, strict=True)
+    return is_in_eu and any(
+        v is not None and v.treatment is Treatment.UNKNOWN and not line.vat_rate for line, v in pairs
+    )
+
+
+BUYER_CHECKS: dict[str, Check] = {
+    "buyer_name_address": buyer_name_address,
+    "buyer_vat_number": buyer_vat_number,
+    "buyer_siren": buyer_siren,
+    "buyer_order_number": buyer_order_number,
+}

@@ -1,0 +1,424 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of lines and amounts: that they add up, and that the paper shows the same.
+
+Dolibarr rounds the line with and without tax and takes the difference for the tax: round(HT × rate) may differ from it by
+a cent. Each amount on paper is looked for as it should be, as rows of a table cannot be read back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import (
+    CENT,
+    TOLERANCE,
+    Severity,
+    cents,
+    money,
+    total,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import (
+    NOT_CHARGED,
+    is_worth_nothing,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType, Line, ProductType
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import (
+    api,
+    pdf_matches_number,
+    sold,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import amount_pattern
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
+    failed,
+    needless,
+    passed,
+    undetermined,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper, flat
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
+    TOTAL_HT,
+    TOTAL_TTC,
+    Labelled,
+    labelled_amount,
+)
+
+HUNDRED = Decimal(100)
+UNIT_PRECISION = Decimal("0.00001")  # of a unit price, which Dolibarr may have made from one with tax
+# Words that by themselves do not say what was sold.
+GENERIC = frozenset(
+    (
+        "article articles divers diverse diverses forfait fourniture fournitures frais honoraires marchandise marchandises"
+        " materiel prestation prestations produit produits service services travaux vente ventes"
+    ).split()
+) | {
+    "prestation de service",
+    "prestation de services",
+    "prestations de service",
+    "prestations de services",
+    "prestation diverse",
+    "prestations diverses",
+    "fournitures diverses",
+    "travaux divers",
+    "selon devis",
+    "suivant devis",
+}  # fmt: skip
+HTML = re.compile(r"<[^>]{0,200}>")
+# How a currency is written besides its code.
+CURRENCIES = {
+    "EUR": r"€|euros?",
+    "USD": r"\$|us dollars?|dollars?",
+    "GBP": r"£|pounds? sterling|livres? sterling|pounds?",
+    "CHF": r"francs? suisses?|swiss francs?",
+    "CAD": r"\$|dollars? canadiens?|canadian dollars?|dollars?",
+    "JPY": r"¥|yens?",
+}
+WRITTEN_AMOUNT = re.compile(r"(?<![\d.,])(\d[\d .,']*[.,]\d{2})\s?(?:€|eur\b|euros?\b)")
+
+
+def line_description(subject: Subject, rule: Rule) -> Outcome:
+    """A precise name on each line that sells something."""
+    lines = sold(subject)
+    if not lines:
+        return needless("It sells nothing.")
+    for line in lines:
+        text = " ".join(flat(HTML.sub(" ", f"{line.label} {line.description}")).split(" "))
+        if not text:
+            return failed("A line does not say what was sold: describe it.", severity=None)
+        words = [flat(part).strip(" .:-") for part in (line.label, HTML.sub(" ", line.description)) if part]
+        if all(word in GENERIC for word in words):
+            return failed(
+                f"« {line.description or line.label} » does not say what was sold: name it precisely.", api(text)
+            )
+    return passed(api(lines[0].description or lines[0].label))
+
+
+def line_quantity(subject: Subject, rule: Rule) -> Outcome:
+    """The quantity of each line."""
+    lines = sold(subject)
+    if not lines:
+        return needless("It sells nothing.")
+    if any(not line.quantity for line in lines):
+        return failed("A line has no quantity: correct it in Dolibarr.")
+    if subject.paper is None:
+        return no_paper(subject)
+    return _on_paper(subject.paper, "quantity", [(line.quantity, _quantity(line.quantity)) for line in lines])
+
+
+def _quantity(quantity: Decimal) -> re.Pattern[str]:
+    """A quantity with as many decimals as it has, or with zeros after them."""
+    whole, _point, decimals = f"{abs(quantity.normalize()):f}".partition(".")
+    groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
+    fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
+    return re.compile(rf"(?<![\d.,]){groups}{fraction}(?!\d|[.,]\d)")
+
+
+def line_unit_price_ht(subject: Subject, rule: Rule) -> Outcome:
+    """The unit price of each line, without tax."""
+    lines = [line for line in sold(subject) if line.unit_price]
+    if not lines:
+        return needless("It sells nothing.")
+    if subject.paper is None:
+        return no_paper(subject)
+    rate = subject.invoice.currency_rate if is_foreign(subject) else Decimal(1)
+    return _on_paper(
+        subject.paper, "unit price", [(line.unit_price * rate, _price(line.unit_price * rate)) for line in lines]
+    )
+
+
+def _price(price: Decimal) -> re.Pattern[str]:
+    """A price with its own decimals, at least two, or rounded to fewer."""
+    forms = []
+    for places in range(2, 9):
+        shown = abs(price).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        whole, _point, decimals = f"{shown:f}".partition(".")
+        groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
+        forms.append(rf"{groups}[.,]{decimals}")
+    return re.compile(rf"(?<![\d.,])(?:{'|'.join(forms)})0*(?!\d|[.,]\d)")
+
+
+def _on_paper(paper: Paper, what: str, wanted: Iterable[tuple[Decimal, re.Pattern[str]]]) -> Outcome:
+    places = []
+    for figure, pattern in wanted:
+        found = paper.find(pattern)
+        if found is None:
+            return failed(
+                f"The {what} {figure.normalize():f} of a line is not on it: show the column, or make the PDF again."
+            )
+        places.append(found)
+    return passed(*places[:3])
+
+
+def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
+    """The VAT rate of each line that has one."""
+    rates = sorted({line.vat_rate for line in sold(subject) if line.vat_rate}, reverse=True)
+    if not rates:
+        return needless("It charges no VAT.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for rate in rates:
+        whole, _point, decimals = f"{rate.normalize():f}".partition(".")
+        fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
+        found = subject.paper.find(re.compile(rf"(?<![\d.,]){whole}{fraction}\s?%"))
+        if found is None:
+            return failed(f"The VAT rate {rate.normalize():f} % is not on it: show the column of VAT.")
+        places.append(found)
+    return passed(*places)
+
+
+def line_discount(subject: Subject, rule: Rule) -> Outcome:
+    """Discounts of lines, by their percentage or by what they take off."""
+    lines = [line for line in subject.invoice.lines if line.discount_percent]
+    if not lines:
+        return needless("It grants no discount.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for line in lines:
+        percent = _quantity(line.discount_percent).pattern
+        free = r"|offert|gratuit|free|100\s?%" if line.discount_percent == HUNDRED else ""
+        taken_off = abs(line.quantity * line.unit_price * line.discount_percent / HUNDRED)
+        patterns = (re.compile(rf"{percent}\s?%{free}"), amount_pattern(taken_off, any_sign=True))
+        found = subject.paper.find(patterns[0]) or subject.paper.find(patterns[1])
+        if found is None:
+            return failed(
+                f"The discount of {line.discount_percent.normalize():f} % is not on it: show the column of discounts."
+            )
+        places.append(found)
+    return passed(*places)
+
+
+def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
+    """Where there are several rates, the base and the tax of each."""
+    by_rate: dict[Decimal, list[Line]] = defaultdict(list)
+    for line in subject.invoice.lines:
+        if not is_worth_nothing(line):
+            by_rate[line.vat_rate].append(line)
+    if len(by_rate) < 2:
+        return needless("It has one VAT rate.")
+    if subject.paper is None:
+        return no_paper(subject)
+    if is_foreign(subject):
+        return undetermined("The bases by rate are not known in the currency of the invoice: compare them by hand.")
+    places = []
+    for rate, lines in sorted(by_rate.items(), reverse=True):
+        base, tax = total(line.total_ht for line in lines), total(line.total_tva for line in lines)
+        found = subject.paper.find(amount_pattern(base, any_sign=True))
+        if found is None:
+            return failed(
+                f"The base {money(base)} of the VAT rate {rate.normalize():f} % is not on it: set"
+                " PDF_INVOICE_SHOW_VAT_ANALYSIS in Dolibarr.",
+            )
+        places.append(found)
+        if tax and (found := subject.paper.find(amount_pattern(tax, any_sign=True))) is None:
+            return failed(f"The VAT of {money(tax)} at {rate.normalize():f} % is not on it: make the PDF again.")
+        places.append(found)
+    return passed(*places)
+
+
+def is_foreign(subject: Subject) -> bool:
+    """Whether the invoice is in another currency than the euro."""
+    return subject.invoice.currency not in ("", "EUR")
+
+
+def _totals(subject: Subject) -> tuple[Decimal, Decimal, Decimal]:
+    """Totals without tax, of tax and with tax as the paper has to show them, in the currency of the invoice."""
+    invoice = subject.invoice
+    if is_foreign(subject):
+        return invoice.currency_total_ht, invoice.currency_total_tva, invoice.currency_total_ttc
+    return invoice.total_ht, invoice.total_tva, invoice.total_ttc
+
+
+def _is_any_sign(subject: Subject) -> bool:
+    """Whether a credit note may be printed without the minus sign."""
+    return subject.invoice.is_credit_note and subject.options.positive_credit_notes
+
+
+def totals_present(subject: Subject, rule: Rule) -> Outcome:
+    """Totals without tax, of the tax where there is one, and with tax."""
+    if subject.paper is None:
+        return no_paper(subject)
+    paper, (ht, tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
+    places: list[Found] = []
+    for name, label, amount in (("without tax", TOTAL_HT, ht), ("with tax", TOTAL_TTC, ttc)):
+        labelled = labelled_amount(paper, label, amount, any_sign)
+        found = (*labelled.right, *labelled.wrong) or _alone(paper, amount, any_sign)
+        if not found:
+            return failed(f"The total {name} is not on it: print {money(amount)}.")
+        places.append(found[0])
+    if tva:
+        tax = paper.find(amount_pattern(tva, any_sign)) or _tax_by_rate(subject, paper, any_sign)
+        if tax is None:
+            return failed(f"The VAT to pay is not on it, or another one: print {money(tva)}.")
+        places.append(tax)
+    return passed(*places)
+
+
+def _alone(paper: Paper, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
+    found = paper.find(amount_pattern(amount, any_sign))
+    return (found,) if found else ()
+
+
+def _tax_by_rate(subject: Subject, paper: Paper, any_sign: bool) -> Found | None:
+    """The tax of each rate, where its sum is not printed."""
+    places = [paper.find(amount_pattern(tax, any_sign)) for tax in _tax_of_rates(subject)]
+    return places[0] if places and None not in places else None
+
+
+def _tax_of_rates(subject: Subject) -> list[Decimal]:
+    by_rate: dict[Decimal, Decimal] = defaultdict(Decimal)
+    rate = subject.invoice.currency_rate if is_foreign(subject) else Decimal(1)
+    for line in subject.invoice.lines:
+        by_rate[line.vat_rate] += line.total_tva * rate
+    return [tax for tax in by_rate.values() if cents(tax)]
+
+
+def pdf_matches_api(subject: Subject, rule: Rule) -> Outcome:
+    """The number and the totals on paper are those of Dolibarr: a PDF older than the data shows others."""
+    if subject.paper is None:
+        return no_paper(subject)
+    reference = pdf_matches_number(subject)
+    if reference is None:
+        return failed(f"Its number {subject.invoice.ref} is not on its PDF: find out which invoice the PDF is of.")
+    paper, (ht, _tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
+    places = [reference]
+    for name, label, amount in (("without tax", TOTAL_HT, ht), ("with tax", TOTAL_TTC, ttc)):
+        labelled = labelled_amount(paper, label, amount, any_sign)
+        found = labelled.right or _unlabelled(paper, labelled, amount, any_sign)
+        if not found:
+            return failed(
+                f"The total {name} on its PDF is not the {money(amount)} of Dolibarr: compare them, the PDF may be older than"
+                " the data.",
+                *labelled.wrong[:1],
+            )
+        places.append(found[0])
+    return passed(*places)
+
+
+def _unlabelled(paper: Paper, labelled: Labelled, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
+    """An amount anywhere counts only where no label says another one."""
+    return () if labelled.wrong else _alone(paper, amount, any_sign)
+
+
+def totals_arithmetic(subject: Subject, rule: Rule) -> Outcome:
+    """Lines and totals add up, with the rounding that Dolibarr does."""
+    invoice = subject.invoice
+    for place, line in enumerate(invoice.lines, 1):
+        if wrong := _line_fault(line, invoice.type is InvoiceType.SITUATION):
+            return failed(f"Line {place}: {wrong}; correct it by a credit note.", api(line.description))
+    # The lines of a later situation are cumulative while its totals are the difference.
+    is_later = invoice.type is InvoiceType.SITUATION and any(line.previous_id for line in invoice.lines)
+    if invoice.lines and not is_later:
+        for name, stated, summed in (
+            ("without tax", invoice.total_ht, total(line.total_ht for line in invoice.lines)),
+            ("of VAT", invoice.total_tva, total(line.total_tva for line in invoice.lines)),
+            ("with tax", invoice.total_ttc - _stamp(subject), total(line.total_ttc for line in invoice.lines)),
+        ):
+            if abs(stated - summed) >= TOLERANCE:
+                return failed(
+                    f"The total {name} is {money(stated)} and the lines make {money(summed)}: correct it by a credit note."
+                )
+    made = invoice.total_ht + _charged(subject) + invoice.other_taxes
+    if abs(made - invoice.total_ttc) >= TOLERANCE:
+        return failed(
+            f"The totals without tax and of taxes make {money(made)} and the total with tax is {money(invoice.total_ttc)}:"
+            " correct it by a credit note."
+        )
+    return _by_rate(subject) or passed(api(f"{money(invoice.total_ht)} + {money(invoice.total_tva)}"))
+
+
+def _stamp(subject: Subject) -> Decimal:
+    """Other taxes that are in the total and on no line."""
+    return subject.invoice.other_taxes - total(line.other_taxes for line in subject.invoice.lines)
+
+
+def _charged(subject: Subject) -> Decimal:
+    """The VAT in the total with tax: that of NPR lines is noted and not charged."""
+    noted = total(line.total_tva for line in subject.invoice.lines if not _is_charged(line))
+    return subject.invoice.total_tva - noted
+
+
+def _is_charged(line: Line) -> bool:
+    return not line.info_bits & NOT_CHARGED
+
+
+def _line_fault(line: Line, is_situation: bool) -> str:
+    if line.product_type is ProductType.TEXT:
+        return ""
+    if _is_charged(line) and abs(line.total_ht + line.total_tva + line.other_taxes - line.total_ttc) >= TOLERANCE:
+        return f"{money(line.total_ht)} and VAT of {money(line.total_tva)} do not make {money(line.total_ttc)}"
+    tax = cents(line.total_ht * line.vat_rate / HUNDRED)
+    if abs(line.total_tva - tax) > CENT:
+        return f"VAT at {line.vat_rate.normalize():f} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
+    # The progress of a situation may be counted from its beginning or from the last one.
+    if not is_situation and line.discount_id is None:
+        net = line.quantity * line.unit_price * (1 - line.discount_percent / HUNDRED)
+        if abs(line.total_ht - net) > CENT + abs(line.quantity) * UNIT_PRECISION:
+            return f"quantity, price and discount make {money(net)} and not {money(line.total_ht)}"
+    return ""
+
+
+def _by_rate(subject: Subject) -> Outcome | None:
+    by_rate: dict[Decimal, list[Line]] = defaultdict(list)
+    for line in subject.invoice.lines:
+        by_rate[line.vat_rate].append(line)
+    for rate, lines in sorted(by_rate.items()):
+        base, tax = total(line.total_ht for line in lines), total(line.total_tva for line in lines)
+        if abs(tax - cents(base * rate / HUNDRED)) > CENT * len(lines):
+            return failed(
+                f"VAT at {rate.normalize():f} % of {money(base)} is {money(base * rate / HUNDRED)} and not {money(tax)}: look at"
+                " the rounding that is set in Dolibarr.",
+                severity=Severity.WARNING,
+            )
+    return None
+
+
+def currency(subject: Subject, rule: Rule) -> Outcome:
+    """The currency of the amounts; in another one than the euro, the VAT in euros too."""
+    if subject.paper is None:
+        return no_paper(subject)
+    code = subject.invoice.currency or "EUR"
+    found = next(_currency_named(subject.paper, code), None)
+    if found is None:
+        return failed(f"Nothing says that its amounts are in {code}: print the currency.")
+    if not is_foreign(subject) or not subject.invoice.total_tva:
+        return passed(found)
+    in_euros = subject.paper.find(amount_pattern(subject.invoice.total_tva, any_sign=True))
+    if in_euros is None:
+        return failed(f"The VAT is not on it in euros: print {money(subject.invoice.total_tva)} €.", found)
+    return passed(found, in_euros)
+
+
+def _currency_named(paper: Paper, code: str) -> Iterator[Found]:
+    names = f"{CURRENCIES[code]}|{code.lower()}" if code in CURRENCIES else re.escape(code.lower())
+    yield from paper.find_all(re.compile(rf"(?<!\w)(?:en|in|devise|currency)\s?:?\s(?:{names})(?!\w)"))
+    beside = re.compile(
+        rf"(?<![\d.,])(\d[\d .,']*[.,]\d{{2}})\s?(?:{names})(?!\w)|(?<!\w)(?:{names})\s?(\d[\d .,']*[.,]\d{{2}})"
+    )
+    for found in paper.find_all(beside):
+        # The fixed indemnity is in euros on every invoice, and so is the capital.
+        before = paper.text[max(found.start - 25, 0) : found.start]
+        if not re.fullmatch(r"40[.,]00", found[1] or found[2]) and "capital" not in before:
+            yield found
+
+
+FIGURE_CHECKS: dict[str, Check] = {
+    "line_description": line_description,
+    "line_quantity": line_quantity,
+    "line_unit_price_ht": line_unit_price_ht,
+    "line_vat_rate": line_vat_rate,
+    "line_discount": line_discount,
+    "vat_breakdown_per_rate": vat_breakdown_per_rate,
+    "totals_present": totals_present,
+    "pdf_matches_api": pdf_matches_api,
+    "totals_arithmetic": totals_arithmetic,
+    "currency": currency,
+}

@@ -1,0 +1,348 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of the seller's identity: that it is on the paper, and that it is ours.
+
+What a company may change (address, capital, form, register) can be right on an older invoice and differ from what is
+known today: such a difference is a warning. What it keeps for life (SIREN, and the VAT number made of it) is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, compact, fault
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.legal_forms import (
+    BY_INITIALS,
+    LEGAL_FORMS,
+    LegalForm,
+    legal_form_of,
+    pattern_of,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
+    failed,
+    needless,
+    passed,
+    undetermined,
+    unknown_seller,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Seller, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
+    number_pattern,
+    phrase,
+    read_amount,
+    written_ibans,
+)
+
+NEAR = 90  # characters between the legal form and what shows that it is the seller's
+WORD_OF_CAPITAL = re.compile(r"\bcapital\b")
+TRANSFER = "VIR"
+
+SellerCheck = Callable[[Subject, Seller, Paper], Outcome]
+
+
+def of_seller(check: SellerCheck) -> Check:
+    """A check that needs to know the seller and to have a paper."""
+
+    def checked(subject: Subject, rule: Rule) -> Outcome:
+        if subject.seller is None:
+            return unknown_seller("name")
+        return check(subject, subject.seller, subject.paper) if subject.paper else no_paper(subject)
+
+    return checked
+
+
+def find_phrase(paper: Paper, words: str) -> Found | None:
+    """Words of ours on the paper."""
+    pattern = phrase(words)
+    return paper.find(pattern) if pattern else None
+
+
+def seller_name_address(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The name, and street, postal code and town."""
+    if not seller.name:
+        return unknown_seller("name")
+    name = find_phrase(paper, seller.name)
+    if name is None:
+        return failed(f"The seller's name {seller.name} is not on it: print it at its head.")
+    if not (seller.address or seller.town):
+        return unknown_seller("address")
+    found, missing = _address(paper, seller)
+    if not missing:
+        return passed(name, *found)
+    if not found:
+        return failed(
+            f"The seller's address is not on it ({seller.address}, {seller.zip} {seller.town}): print it.", name
+        )
+    return failed(
+        f"The seller's address on it lacks {' and '.join(missing)}: correct Dolibarr's setup, or the known address if the"
+        " seller has moved since.",
+        *found,
+        severity=Severity.WARNING,
+    )
+
+
+def _address(paper: Paper, seller: Seller) -> tuple[list[Found], list[str]]:
+    """The parts of the address that are on the paper, and those that are not."""
+    found, missing = [], []
+    for part in (*seller.address.splitlines(), seller.zip, seller.town):
+        place = find_phrase(paper, part)
+        if place:
+            found.append(place)
+        elif phrase(part):
+            missing.append(part.strip())
+    return found, missing
+
+
+def seller_registered_office(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The town of the registered office, which the sender's address usually gives."""
+    if not seller.town:
+        return unknown_seller("town")
+    found = find_phrase(paper, seller.town) or paper.find(re.compile(r"\bsiege (?:social )?(?::|\w)"))
+    if found:
+        return passed(found)
+    has_address = bool(_address(paper, seller)[0])
+    return failed(
+        f"Nothing says where the registered office is ({seller.town}): print its address.",
+        severity=Severity.WARNING if has_address else None,
+    )
+
+
+def seller_siren(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The SIREN, by itself or as the beginning of the SIRET."""
+    if not seller.siren:
+        return unknown_seller("siren")
+    found = paper.find(number_pattern(seller.siren)) or _siret_of(paper, seller.siren)
+    if found:
+        return passed(found)
+    other = next(_foreign_numbers(paper, subject, Identifier.SIREN), None) or next(
+        _foreign_numbers(paper, subject, Identifier.SIRET), None
+    )
+    if other:
+        return failed(
+            f"It bears another number than the seller's SIREN {seller.siren}: correct Dolibarr's setup.", other
+        )
+    return failed(f"The seller's SIREN {seller.siren} is not on it: print it.")
+
+
+def _siret_of(paper: Paper, siren: str) -> Found | None:
+    signs = r"[ .]?".join(siren)
+    return paper.find(re.compile(rf"(?<![a-z0-9])(?<!\d ){signs}(?:[ .]?\d){{5}}(?!\d)"))
+
+
+def _foreign_numbers(paper: Paper, subject: Subject, identifier: Identifier) -> Iterator[Found]:
+    """Numbers of this kind that are neither the seller's nor the customer's."""
+    ours = (
+        {compact(number) for number in (subject.seller.siren, subject.seller.siret) if number}
+        if subject.seller
+        else set()
+    )
+    theirs = {compact(number) for number in subject.customer.professional_ids if number} if subject.customer else set()
+    for found in paper.find_all(PATTERNS[identifier.lower()]):
+        number = "".join(found.match.groups())
+        if number not in ours | theirs and _is_labelled(paper, found, identifier):
+            yield found
+
+
+def _is_labelled(paper: Paper, found: Found, identifier: Identifier) -> bool:
+    return identifier.lower() in paper.text[max(found.start - 15, 0) : found.start]
+
+
+def seller_siret(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The SIRET of the head office, or of another establishment of the same company."""
+    if not seller.siret:
+        return unknown_seller("siret")
+    if found := paper.find(number_pattern(seller.siret)):
+        return passed(found)
+    other = _siret_of(paper, seller.siret[:9])
+    if other:
+        wrong = fault(Identifier.SIRET, re.sub(r"\D", "", other.match[0]))
+        if not wrong:
+            return passed(other)
+        return failed(f"The SIRET on it {wrong}: correct Dolibarr's setup.", other, severity=Severity.WARNING)
+    foreign = next(_foreign_numbers(paper, subject, Identifier.SIRET), None)
+    if foreign:
+        message = f"The SIRET on it is not the seller's {seller.siret}: correct Dolibarr's setup."
+        return failed(message, foreign, severity=Severity.WARNING)
+    return failed(f"The seller's SIRET {seller.siret} is not on it: print it.")
+
+
+def seller_legal_form(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The legal form, in full or in initials, where the seller is named and nowhere else."""
+    form = legal_form_of(seller.legal_form)
+    if form is None:
+        if not seller.legal_form:
+            return unknown_seller("legal_form")
+        found = find_phrase(paper, seller.legal_form)
+        return passed(found) if found else failed(f"The legal form {seller.legal_form} is not on it: print it.")
+    anchors = _anchors(subject, seller, paper)
+    if found := _form_near(form, subject, paper, anchors):
+        return passed(found)
+    if form.wider and (wider := _form_near(BY_INITIALS[form.wider], subject, paper, anchors)):
+        message = f"It says {form.wider} and not {form.initials}: write the exact legal form into Dolibarr's setup."
+        return failed(message, wider, severity=Severity.WARNING)
+    for other in LEGAL_FORMS:
+        # « sa », « se » and « sc » are also words of every day.
+        if other.initials not in (form.initials, form.wider) and len(other.initials) > 2:
+            wrong = _form_near(other, subject, paper, anchors)
+            if wrong:
+                message = f"It says {other.initials} and the seller is a {form.initials}: correct Dolibarr's setup."
+                return failed(message, wrong)
+    return failed(f"The legal form {form.initials} is not on it beside the seller's name: print it.")
+
+
+def _anchors(subject: Subject, seller: Seller, paper: Paper) -> list[Found]:
+    """Places where it is the seller who is spoken of."""
+    name = phrase(seller.name)
+    patterns = [
+        *([name] if name else ()),
+        *(number_pattern(number) for number in (seller.siren, seller.siret, seller.vat_number) if number),
+        WORD_OF_CAPITAL,
+    ]
+    return [found for pattern in patterns for found in paper.find_all(pattern)]
+
+
+def _form_near(form: LegalForm, subject: Subject, paper: Paper, anchors: list[Found]) -> Found | None:
+    name = phrase(subject.customer.name) if subject.customer else None
+    theirs = list(paper.find_all(name)) if name else []
+    for found in paper.find_all(pattern_of(form)):
+        is_theirs = any(one.start - 8 <= found.start and found.end <= one.end + 8 for one in theirs)
+        if not is_theirs and any(
+            -NEAR <= found.start - one.end <= NEAR or 0 <= one.start - found.end <= NEAR for one in anchors
+        ):
+            return found
+    return None
+
+
+def seller_capital(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The share capital with its amount."""
+    found = list(paper.find_all(PATTERNS["capital"]))
+    if not found:
+        return failed("The amount of the share capital is not on it: print « capital de … € ».")
+    if seller.capital is None:
+        return undetermined("The seller's capital is not known: fill in seller.capital.", found[0])
+    for one in found:
+        if read_amount(one[1]) == seller.capital:
+            return passed(one)
+    return failed(
+        f"It shows another capital than {seller.capital:f} €: correct Dolibarr's setup, or the known capital if it was"
+        " changed since.",
+        found[0],
+        severity=Severity.WARNING,
+    )
+
+
+def seller_rcs_city(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """« RCS » and the city of the register."""
+    found = list(paper.find_all(PATTERNS["rcs"]))
+    city = phrase(seller.rcs_city)
+    if not found:
+        where = seller.rcs_city or "the city of the register"
+        return failed(f"« RCS » and the city are not on it: print « RCS {where} ».")
+    if city is None:
+        return undetermined("The seller's rcs_city is not known: fill in seller.rcs_city.", found[0])
+    for one in found:
+        if city.search(one.match[0]):
+            return passed(one)
+    return failed(
+        f"It does not name {seller.rcs_city} as the city of the register: correct Dolibarr's setup, or the known city if"
+        " the seller has moved since.",
+        found[0],
+        severity=Severity.WARNING,
+    )
+
+
+def seller_ei(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """« EI » or « entrepreneur individuel » right before or after the name."""
+    if not seller.name:
+        return unknown_seller("name")
+    # The name as it is known may hold the words itself.
+    words = re.sub(
+        r"(?i)\b(?:EI|E\.I\.|entrepreneure? individuel(?:le)?|entrepreneuse individuelle)(?!\w)", "", seller.name
+    )
+    name, elsewhere = phrase(words), list(paper.find_all(PATTERNS["ei"]))
+    for one in elsewhere:
+        for ours in paper.find_all(name) if name else ():
+            if -1 <= one.start - ours.end <= 4 or -1 <= ours.start - one.end <= 4:
+                return passed(one)
+    if elsewhere:
+        message = "« EI » is not beside the name: write it into the company's name in Dolibarr's setup."
+        return failed(message, elsewhere[0], severity=Severity.WARNING)
+    return failed("« EI » or « entrepreneur individuel » is not on it: write it beside the name in Dolibarr's setup.")
+
+
+def seller_vat_number(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The intra-EU VAT number; another company's is an error also where it might be left out."""
+    if not seller.vat_number:
+        return unknown_seller("vat_number")
+    if found := paper.find(_vat_pattern(seller.vat_number)):
+        return passed(found)
+    theirs = compact(subject.customer.vat_number) if subject.customer else ""
+    for other in paper.find_all(PATTERNS["fr_vat"]):
+        if compact(other.match[0]) != theirs:
+            message = f"The VAT number on it is not the seller's {seller.vat_number}: correct Dolibarr's setup."
+            return failed(message, other, severity=Severity.ERROR)
+    return failed(f"The seller's VAT number {seller.vat_number} is not on it: print it.")
+
+
+def _vat_pattern(number: str) -> re.Pattern[str]:
+    signs = r"[ .-]?".join(re.escape(sign) for sign in compact(number).casefold())
+    return re.compile(rf"(?<![a-z0-9]){signs}(?!\d)")
+
+
+def seller_naf(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The code of the activity."""
+    found = paper.find(PATTERNS["ape"])
+    if found is None:
+        return failed("The NAF code is not on it, as is customary: print it.")
+    if not seller.naf:
+        return undetermined("The seller's NAF code is not known: fill in seller.naf.", found)
+    if compact(found[1]) == compact(seller.naf):
+        return passed(found)
+    return failed(f"It shows another NAF code than {seller.naf}: correct Dolibarr's setup, or the known code.", found)
+
+
+def seller_bank_details(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
+    """The IBAN to pay to, which must be one of the seller's: another one is stale, or a fraud."""
+    theirs = {compact(iban) for iban in subject.customer.ibans} if subject.customer else set()
+    found = [one for one in written_ibans(paper) if one.number not in theirs]
+    if not found:
+        if subject.invoice.payment_mode != TRANSFER or subject.invoice.is_credit_note:
+            return needless("It is not to be paid by transfer.")
+        return failed("It is to be paid by transfer and bears no IBAN: choose the bank account on the invoice.")
+    for one in found:
+        if one.fault:
+            return failed(
+                f"The IBAN on it {one.fault}: correct the bank account.", one.found, severity=Severity.WARNING
+            )
+    if not seller.ibans:
+        return undetermined("The seller's ibans are not known: fill in seller.ibans.", found[0].found)
+    for one in found:
+        if one.number not in seller.ibans:
+            message = "The IBAN on it is of none of the seller's accounts: find out whose it is before anybody pays."
+            return failed(message, one.found, severity=Severity.WARNING)
+    return passed(*(one.found for one in found))
+
+
+SELLER_CHECKS: dict[str, Check] = {
+    name: of_seller(check)
+    for name, check in {
+        "seller_name_address": seller_name_address,
+        "seller_registered_office": seller_registered_office,
+        "seller_siren": seller_siren,
+        "seller_siret": seller_siret,
+        "seller_legal_form": seller_legal_form,
+        "seller_capital": seller_capital,
+        "seller_rcs_city": seller_rcs_city,
+        "seller_ei": seller_ei,
+        "seller_vat_number": seller_vat_number,
+        "seller_naf": seller_naf,
+        "seller_bank_details": seller_bank_details,
+    }.items()
+}

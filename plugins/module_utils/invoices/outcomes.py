@@ -1,0 +1,41 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outcomes of checks, each in one word."""
+
+from __future__ import annotations
+
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Status
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Evidence, Found
+
+Shown = Evidence | Found | None
+
+
+def passed(*evidence: Shown) -> Outcome:
+    """It is as it should be, by what was found."""
+    return Outcome(Status.PASS, evidence=_shown(evidence))
+
+
+def failed(message: str, *evidence: Shown, severity: Severity | None = None) -> Outcome:
+    """It is not as it should be; ``severity`` where this matters more or less than the rule says."""
+    return Outcome(Status.FAIL, message, _shown(evidence), severity)
+
+
+def undetermined(message: str, *evidence: Shown) -> Outcome:
+    """It cannot be told, and why."""
+    return Outcome(Status.UNDETERMINED, message, _shown(evidence))
+
+
+def needless(message: str = "") -> Outcome:
+    """The rule does not apply."""
+    return Outcome(Status.NOT_APPLICABLE, message)
+
+
+def unknown_seller(field: str) -> Outcome:
+    """A field of the seller is needed and not known."""
+    return undetermined(f"The seller's {field} is not known: fill in seller.{field}.")
+
+
+def _shown(evidence: tuple[Shown, ...]) -> tuple[Evidence, ...]:
+    return tuple(one.evidence if isinstance(one, Found) else one for one in evidence if one is not None)
