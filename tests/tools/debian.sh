@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install the real servers for `make test-real`, without letting any of them start by itself.
+# Install the real servers and the browser for `make test-real`, without letting any server start by itself.
 set -eu
-packages="ceph-mon ceph-osd radosgw postgresql pgbouncer restic zstd jq"
+packages="ceph-mon ceph-osd radosgw postgresql pgbouncer restic zstd jq chromium chromium-driver"
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "make test-real installs and starts real servers ($packages): run it as root on Debian." >&2
+    echo "make test-real installs and starts real servers and a browser ($packages): run it as root on Debian." >&2
     exit 2
 fi
 missing=

@@ -115,7 +115,16 @@ def _head(report: Mapping[str, Any]) -> Element:
             el("p", el("b", seller["name"]), *(joined(" · ", ["", *numbers])), class_="seller")
             if seller["name"]
             else None,
-            el("p", *_scope(report["scope"]), " · ", word("made"), " ", day(report["generated_at"])),
+            el(
+                "p",
+                *_scope(report["scope"]),
+                " · ",
+                word("made"),
+                " ",
+                day(report["generated_at"]),
+                " · ",
+                word("in-euros"),
+            ),
         ),
         el(
             "div",
@@ -130,12 +139,12 @@ def _head(report: Mapping[str, Any]) -> Element:
 def _scope(scope: Mapping[str, Any]) -> list[Child]:
     """The invoices or the period that were asked for."""
     if scope["invoices"]:
-        return [word("chosen"), ": ", ", ".join(str(one) for one in scope["invoices"])]
+        return [word("chosen"), " ", ", ".join(str(one) for one in scope["invoices"])]
     bounds: list[Child] = []
     for name in ("since", "until"):
         if scope[name]:
             bounds += [word(name), " ", day(scope[name]), " "]
-    return [word("period"), ": ", *(bounds or [word("whole")])]
+    return [word("period"), " ", *(bounds or [word("whole")])]
 
 
 def _contents(sections: list[Element]) -> Element:
@@ -186,15 +195,27 @@ def _content(report: Mapping[str, Any]) -> list[Element]:
         _section("findings", findings(report)),
         _section("invoices", invoices(report)) if report["invoices"] is not None else None,
         *(
-            _section(part, *getattr(html_parts, part)(report[part])) if report[part] is not None else None
+            _section(part, _lead(report, part), *getattr(html_parts, part)(report[part]))
+            if report[part] is not None
+            else None
             for part in PARTS
         ),
     ]
     return [section for section in sections if section is not None]
 
 
-def _section(name: str, *content: Element) -> Element:
+def _section(name: str, *content: Element | None) -> Element:
     return el("section", word(f"section.{name}", "h2"), *content, id=name.replace("_", "-"))
+
+
+def _lead(report: Mapping[str, Any], part: str) -> Element | None:
+    """A link from a part to its open findings, where there are any."""
+    number = sum(one["section"] == part and one["accepted"] is None for one in report["findings"])
+    if not number:
+        return None
+    words = word("open-finding" if number == 1 else "open-findings")
+    choices = f"section={part}&acceptance=open"
+    return el("p", el("a", f"{number} ", words, href="#findings", data_choose=choices), class_="lead")
 
 
 def _foot(report: Mapping[str, Any]) -> Element:

@@ -30,7 +30,7 @@ WIDTH, HEIGHT = 440, 236
 LEFT, RIGHT, TOP, BOTTOM = 58, 6, 10, 26
 ROW = 34  # of a bar that lies
 MOST_RULES = 8
-MOST_LABELS = 6
+MOST_LABELS = 5
 GRID = 4  # lines at most on each side of zero
 
 
@@ -104,15 +104,17 @@ def _by_month(rows: Sequence[Mapping[str, Any]], *series: Series) -> tuple[Eleme
     for place, month in enumerate(months):
         middle = LEFT + (place + 0.5) * width
         for one in shown:
-            value = float(one.amounts[place])
-            if value and not one.is_line:
-                top, bottom = sorted((height(value), height(0)))
+            length = float(one.amounts[place])
+            if length and not one.is_line:
+                top, bottom = sorted((height(length), height(0)))
                 shape = _shape("rect", x=middle - bar / 2, y=top, width=bar, height=max(bottom - top, 1), rx=1.5)
                 shape.set("class", one.look)
                 add(drawing, add(shape, _tip(month, one.amounts[place])))
         if place % every == 0:
             add(drawing, day(month, "text", x=_round(middle), y=HEIGHT - 8, class_="axis middle"))
-    for one in (one for one in shown if one.is_line):
+    for one in shown:
+        if not one.is_line:
+            continue
         points = [(LEFT + (place + 0.5) * width, height(float(value))) for place, value in enumerate(one.amounts)]
         add(drawing, el("polyline", points=" ".join(f"{_round(x)},{_round(y)}" for x, y in points), class_=one.look))
         for (x, y), month, value in zip(points, months, one.amounts, strict=True):
@@ -136,36 +138,37 @@ def _ageing(rows: Sequence[Mapping[str, Any]]) -> Element | None:
 
 
 def _findings(rows: Sequence[Mapping[str, Any]], checks: Mapping[str, Any]) -> Element | None:
-    """The checks with most findings, in the colour of their severity; the others in one bar."""
+    """The checks with most findings, in the colour of their severity; the others counted."""
     if not rows:
         return None
     shown, others = rows[:MOST_RULES], rows[MOST_RULES:]
     rest = sum(row["count"] for row in others)
-    longest = max(rest, *(row["count"] for row in shown))
+    longest = max(row["count"] for row in shown)
     drawing = _svg(ROW * (len(shown) + bool(others)))
     for place, row in enumerate(shown):
         label = check_name(row["check"], checks, "text")
         _lie(drawing, place, label, el("text", str(row["count"])), row["count"] / longest, row["severity"])
     if others:
         label = el("text", f"{len(others)} ", word("chart.others", "tspan"))
-        _lie(drawing, len(shown), label, el("text", str(rest)), rest / longest, "others")
+        _lie(drawing, len(shown), label, el("text", str(rest)))
     return drawing
 
 
-def _lie(drawing: Element, place: int, label: Element, value: Element, share: float, look: str) -> None:
-    """A bar that lies, with its name and its figure above it."""
+def _lie(
+    drawing: Element, place: int, label: Element, value: Element, share: float | None = None, look: str = ""
+) -> None:
+    """A name and a figure; below them a bar that lies, where it has a length."""
     y = place * ROW
     for text, x, side in ((label, 0, "start"), (value, WIDTH, "end")):
         text.set("x", str(x))
         text.set("y", str(y + 13))
         text.set("class", f"label {side}")
-    add(
-        drawing,
-        label,
-        value,
-        _shape("rect", x=0, y=y + 19, width=WIDTH, height=7, rx=3.5, class_="track"),
-        _shape("rect", x=0, y=y + 19, width=max(share * WIDTH, 2), height=7, rx=3.5, class_=look) if share else None,
-    )
+    add(drawing, label, value)
+    if share is None:
+        return
+    add(drawing, _shape("rect", x=0, y=y + 19, width=WIDTH, height=7, rx=3.5, class_="track"))
+    if share:
+        add(drawing, _shape("rect", x=0, y=y + 19, width=max(share * WIDTH, 2), height=7, rx=3.5, class_=look))
 
 
 def _tip(month: str, value: str) -> Element:

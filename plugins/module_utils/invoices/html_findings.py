@@ -17,6 +17,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom im
     day,
     el,
     joined,
+    named,
     word,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_tables import (
@@ -138,13 +139,13 @@ def _invoice(invoice: Report, url: str) -> Row:
         for status in STATUSES
         if counts[status]
     ]
-    kind = None if invoice["type"] == "standard" else el("small", badge("type", invoice["type"]))
+    kind = None if invoice["type"] == "standard" else named("type", invoice["type"], "small")
     cells = (
         text(badge("verdict-of", invoice["verdict"]), value=LEVELS.index(invoice["verdict"])),
         text(
             el("button", invoice["ref"], type="button", class_="opener", aria_expanded="false"),
-            kind,
             _card(url, invoice["id"]),
+            kind,
             value=invoice["ref"],
             class_="subject",
         ),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -37,10 +38,10 @@ def payments(facts: Facts) -> list[Element]:
     delays = facts["delays"]
     figures = el(
         "dl",
-        *(_figure("outstanding", facts["total"]["outstanding"])),
-        *(_figure("received", facts["total"]["received"])),
-        *(_figure("delay", delays["weighted_days"])),
-        *(_figure("dso", delays["dso"])),
+        _figure("outstanding", facts["total"]["outstanding"]),
+        _figure("received", facts["total"]["received"]),
+        _figure("delay", delays["weighted_days"]),
+        _figure("dso", delays["dso"]),
         class_="facts",
     )
     return [
@@ -55,8 +56,8 @@ def payments(facts: Facts) -> list[Element]:
     ]
 
 
-def _figure(name: str, value: str | None) -> tuple[Child, ...]:
-    return (word(name, "dt"), amount(value, "dd")) if value else ()
+def _figure(name: str, value: str | None) -> Element | None:
+    return el("div", word(name, "dt"), amount(value, "dd")) if value else None
 
 
 def _notes(notes: Sequence[str]) -> list[Element]:
@@ -152,7 +153,7 @@ def vat(facts: Facts) -> list[Element]:
             word("exact" if is_exact else "not-exact", class_="exact" if is_exact else "inexact"),
         ),
         word("ca3", "h3"),
-        _returns(facts["months"], facts["totals"]),
+        _returns(facts["months"]),
     ]
     if facts["unclassified"]:
         content += [word("unclassified", "h3"), _unclassified(facts["unclassified"])]
@@ -164,7 +165,7 @@ def vat(facts: Facts) -> list[Element]:
     return content
 
 
-def _returns(months: Sequence[Facts], totals: Facts) -> Element:
+def _returns(months: Sequence[Facts]) -> Element:
     keys = {
         "gross_tax": "collected",
         "deductible_tax": "deductible",
@@ -187,7 +188,11 @@ def _returns(months: Sequence[Facts], totals: Facts) -> Element:
         )
         for one in months
     ]
-    sums = (word("total", "td"), *(money(totals.get(key)) for key in keys))
+    summed = ("gross_tax", "deductible_tax", "net", None, "to_pay")  # a credit is carried, and adds up to nothing
+    sums = (
+        word("total", "td"),
+        *(money(str(sum(Decimal(one[key]) for one in months))) if key else el("td") for key in summed),
+    )
     return table("vat-table", columns, rows, total=sums)
 
 
@@ -197,7 +202,7 @@ def _opener(month: str) -> Element:
 
 
 def _ca3(lines: Sequence[Facts]) -> Element:
-    """The lines of one return, in whole euros as they are declared, with the cents beside."""
+    """The lines of one return, in whole euros as they are declared."""
     head = el(
         "tr",
         *(
@@ -211,12 +216,17 @@ def _ca3(lines: Sequence[Facts]) -> Element:
             el("td", line["line"]),
             el("td", line["label"], lang="fr"),
             el("td", line["box"]),
-            money(line["base_rounded"] if float(line["base"]) else None, title=line["base"]),
-            money(line["tax_rounded"], title=line["tax"]),
+            _whole(line["base_rounded"]) if Decimal(line["base"]) else el("td"),
+            _whole(line["tax_rounded"]),
         )
         for line in lines
     ]
     return el("table", el("thead", head), el("tbody", *body), class_="inner")
+
+
+def _whole(value: str) -> Element:
+    """A cell with whole euros."""
+    return money(value.removesuffix(".00"))
 
 
 def _unclassified(rows: Sequence[Facts]) -> Element:
@@ -291,7 +301,7 @@ def third_parties(facts: Facts) -> list[Element]:
     content = [table("third-parties-table", columns, rows, {"complete": ("complete", "is"), "kind": ("kind", "kind")})]
     if facts["not_audited"]:
         names: list[Child] = [f"{one['name']} ({one['reason']})" for one in facts["not_audited"]]
-        content.append(el("p", word("not-audited"), ": ", *joined(", ", names), class_="sources"))
+        content.append(el("p", word("not-audited"), " ", *joined(", ", names), class_="sources"))
     return content
 
 

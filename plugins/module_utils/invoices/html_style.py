@@ -80,10 +80,10 @@ figcaption { margin-bottom: 8px; font-weight: 620; }
 line.grid { stroke: var(--line); } line.zero { stroke: var(--soft); stroke-opacity: .6; }
 .track { fill: var(--track); }
 rect.a { fill: var(--bar-a); } rect.b { fill: var(--bar-b); }
-polyline.c { fill: none; stroke: var(--bar-c); stroke-width: 1.6; stroke-linejoin: round; }
+polyline.c { fill: none; stroke: var(--bar-c); stroke-width: 1.1; stroke-linejoin: round; stroke-opacity: .45; }
 circle.c { fill: var(--card); stroke: var(--bar-c); stroke-width: 1.4; }
 rect.age0 { fill: var(--age0); } rect.age1 { fill: var(--age1); } rect.age2 { fill: var(--age2); }
-rect.age3 { fill: var(--age3); } rect.age4 { fill: var(--age4); } rect.age5, rect.others { fill: var(--age5); }
+rect.age3 { fill: var(--age3); } rect.age4 { fill: var(--age4); } rect.age5 { fill: var(--age5); }
 rect.error { fill: var(--error); } rect.warning { fill: var(--age1); } rect.info { fill: var(--info); }
 .legend { display: flex; gap: 16px; margin: -4px 0 8px; padding: 0; list-style: none; color: var(--soft); font-size: 12.5px; }
 .legend li::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 2px; }
@@ -100,7 +100,7 @@ rect.error { fill: var(--error); } rect.warning { fill: var(--age1); } rect.info
 .tools output b { font-weight: 600; color: var(--ink); }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; }
-th { padding: 0 10px 7px; border-bottom: 1px solid var(--line); color: var(--soft); font-size: 12.5px; font-weight: 550;
+th { padding: 0 9px 7px; border-bottom: 1px solid var(--line); color: var(--soft); font-size: 12.5px; font-weight: 550;
   text-align: left; vertical-align: bottom; }
 th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
 th button:hover { color: var(--ink); }
@@ -108,25 +108,24 @@ th button::after { content: "↕"; margin-left: 4px; opacity: .35; font-size: 11
 th[aria-sort] button { color: var(--ink); }
 th[aria-sort="ascending"] button::after { content: "↑"; opacity: 1; }
 th[aria-sort="descending"] button::after { content: "↓"; opacity: 1; }
-td { padding: 9px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { padding: 9px 9px; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
 tbody:last-of-type tr:last-child td { border-bottom: 0; }
 tfoot td { border-top: 1.5px solid var(--soft); border-bottom: 0; font-weight: 620; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.figure { white-space: normal; }
 .day, .subject { white-space: nowrap; } .subject { font-weight: 560; }
-.third-parties-table .subject, #findings-table .subject { white-space: normal; }
-.negative { color: var(--error); }
+#third-parties-table .subject, #findings-table .subject { white-space: normal; }
 small { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; background: var(--quiet-bg); color: var(--soft);
   font-size: 12.5px; font-weight: 560; line-height: 1.55; white-space: nowrap; }
-small .badge { font-size: 11.5px; font-weight: 450; }
 .badge.error, .badge.fail, .badge.missing, .badge.unpaid { background: var(--error-bg); color: var(--error); }
 .badge.warning, .badge.unreadable, .badge.partial, .badge.overpaid, .badge.closed-short, .badge.finished {
   background: var(--warning-bg); color: var(--warning); }
 .badge.info { background: var(--info-bg); color: var(--info); }
 .badge.pass, .badge.ok, .badge.active { background: var(--pass-bg); color: var(--pass); }
 .badge.undetermined { background: var(--undetermined-bg); color: var(--undetermined); }
-.found { min-width: 320px; } .found strong { font-weight: 600; }
+.found { width: 58%; min-width: 320px; } .found strong { font-weight: 600; }
 .found p, .evidence { max-width: 78ch; }
 .evidence { margin: 4px 0 0; padding: 0; list-style: none; font-size: 13.5px; }
 .evidence li { padding-left: 10px; border-left: 2px solid var(--line); color: var(--soft); }
@@ -139,10 +138,12 @@ q { color: var(--ink); font-style: italic; } q { quotes: "« " " »"; }
 .gaps li + li { margin-top: 6px; }
 .notes li { padding: 2px 0; color: var(--soft); font-size: 13.5px; }
 summary { margin: 10px 0; color: var(--accent); cursor: pointer; }
+.lead { margin: -10px 0 16px; font-size: 13.5px; }
 .nothing { color: var(--soft); }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 10px; margin: 0; }
-.facts dt { color: var(--soft); font-size: 13px; grid-row: 1; }
-.facts dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular-nums; grid-row: 2; }
+.facts div { display: flex; flex-direction: column; justify-content: space-between; gap: 2px; }
+.facts dt { color: var(--soft); font-size: 13px; }
+.facts dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .exact { color: var(--pass); } .inexact { color: var(--error); font-weight: 600; }
 .opens .item > tr:first-child { cursor: pointer; }
 .opens .item > tr:first-child:hover td { background: var(--hover); }
@@ -175,20 +176,22 @@ footer { padding-top: 6px; padding-bottom: 48px; color: var(--soft); font-size: 
   .tools input { flex-basis: 100%; max-width: none; }
   .tools output { margin-left: 0; }
   .counts { grid-template-columns: 1fr 1fr; }
-  .facts { grid-template-columns: 1fr; } .facts dt, .facts dd { grid-row: auto; } .facts dd { margin-bottom: 6px; }
+  .facts { grid-template-columns: 1fr 1fr; gap: 14px; }
   .scripted .grid, .scripted .grid > tbody, .scripted .grid > tfoot, .scripted .grid > tbody > tr,
   .scripted .grid > tfoot > tr { display: block; }
   .scripted .grid > thead { display: none; }
   .scripted .grid > tbody > tr, .scripted .grid > tfoot > tr { padding: 10px 0; border-bottom: 1px solid var(--line); }
-  .scripted .grid > tbody > tr > td, .scripted .grid > tfoot > tr > td { display: flex; gap: 16px;
-    justify-content: space-between; padding: 2px 0; border: 0; text-align: right; white-space: normal; }
+  .scripted .grid > tbody > tr > td, .scripted .grid > tfoot > tr > td { display: flex; flex-wrap: wrap;
+    gap: 0 6px; justify-content: flex-end; padding: 2px 0; border: 0; text-align: right; white-space: normal; }
   .scripted .grid > tbody > tr > td:empty, .scripted .grid > tfoot > tr > td:empty { display: none; }
-  .scripted .grid > * > tr > td[data-heading]::before { content: attr(data-heading); flex: none; color: var(--soft);
-    font-size: 13px; font-weight: 400; text-align: left; }
-  .scripted .grid > tbody > tr > td.found { display: block; min-width: 0; text-align: left; }
+  .scripted .grid > * > tr > td[data-heading]::before { content: attr(data-heading); flex: none; margin-right: auto;
+    padding-right: 10px; color: var(--soft); font-size: 13px; font-weight: 400; text-align: left; }
+  .chart svg { font-size: 14px; } .chart .label { font-size: 15.5px; }
+  .scripted .grid > tbody > tr > td.found { display: block; width: auto; min-width: 0; text-align: left; }
   .scripted .grid > tbody > tr > td.found::before { display: none; }
   .scripted .grid > tbody > tr.detail > td { display: block; overflow-x: auto; text-align: left; }
-  .scripted .grid > tbody.item > tr:first-child:not(:last-child) { border-bottom: 0; }
+  .scripted .grid > tbody.item { border-bottom: 1px solid var(--line); }
+  .scripted .grid > tbody.item > tr { border-bottom: 0; }
   .scripted .item:not(.open) > tr.detail { display: none; }
   .result { grid-template-columns: 1fr; }
 }
@@ -200,7 +203,7 @@ footer { padding-top: 6px; padding-bottom: 48px; color: var(--soft); font-size: 
   body { font-size: 9.5pt; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   header { padding-top: 0; }
-  nav, .buttons, .tools, .card, th button::after, .opener::before { display: none; }
+  nav, .buttons, .tools, .card, .lead, th button::after, .scripted .opener::before { display: none; }
   section { margin: 0 0 9mm; padding: 0; border: 0; }
   .verdict { padding-left: 5mm; border-left: 4px solid var(--tone); }
   h1 { font-size: 19pt; } h2 { font-size: 14pt; break-after: avoid; } h3 { break-after: avoid; font-size: 10.5pt; }
@@ -211,7 +214,7 @@ footer { padding-top: 6px; padding-bottom: 48px; color: var(--soft); font-size: 
   table { font-size: 8.5pt; } td { padding: 1.4mm 2mm; } th { padding: 0 2mm 1mm; }
   .badge, small, .sources, .evidence, .part, .acceptance, .notes li { font-size: 8pt; }
   .found { min-width: 0; } .scroll { overflow: visible; }
-  thead { display: table-header-group; } tfoot { display: table-row-group; }
+  thead { display: table-header-group; break-inside: avoid; } tfoot { display: table-row-group; }
   tr { break-inside: avoid; }
   .detail > td { padding-left: 6mm; }
   .detail, .detail tr { break-inside: auto; }

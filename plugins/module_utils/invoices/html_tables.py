@@ -115,8 +115,7 @@ def text(*children: Child, value: object = None, **attributes: object) -> Elemen
 
 def money(value: str | None, **attributes: object) -> Element:
     """A cell with an amount."""
-    looks = "figure negative" if value and value.startswith("-") else "figure"
-    return amount(value, "td", class_=looks, data_v=value, **attributes)
+    return amount(value, "td", class_="figure", data_v=value, **attributes)
 
 
 def count(value: int | str | None) -> Element:
