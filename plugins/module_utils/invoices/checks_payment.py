@@ -24,7 +24,11 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
     passed,
     undetermined,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import NEAR_PENALTY, PATTERNS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import (
+    NEAR_PENALTY,
+    NOT_OF_A_LINE,
+    PATTERNS,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Sector, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import (
@@ -168,7 +172,7 @@ RATES = re.compile(
     rf"|(?P<legal>{LEGAL})"
     rf"|(?P<ecb>{ECB}[^;]{{0,90}}?(?:\+|majore[es]* de|augmente[es]* de|plus|increased by) ?(?P<points>\d{{1,2}}|dix|huit|ten|eight)(?!\d|[.,]\d))"
     rf"|(?P<added>(?P<more>\d{{1,2}}|dix|ten) (?:percentage )?points\b)"
-    rf"|(?<![\d.,])(?P<percent>\d{{1,2}}(?:[.,]\d{{1,3}})?)\s?%(?P<month>[^.;]{{0,12}}?(?:par mois|mensuel|per month|a month))?"
+    rf"|(?<![\d.,])(?P<percent>\d{{1,2}}(?:[.,]\d{{1,3}})?)\s?%{NOT_OF_A_LINE}(?P<month>[^.;]{{0,12}}?(?:par mois|mensuel|per month|a month))?"
 )
 POINTS = {"dix": 10, "ten": 10, "huit": 8, "eight": 8, "sept": 7, "six": 6, "cinq": 5}
 # Another thing than the rate of penalties that a percentage near them may be.
