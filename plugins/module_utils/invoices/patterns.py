@@ -9,16 +9,16 @@ A pattern recognises a wording and nothing more: whether a number is valid, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import EXEMPTION
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
 
 ART = r"art(?:icle|icles|s?\.)?"
 EUR = r"\s?(?:€|eur\b|euros?\b)"
 FORTY = rf"(?<![\d,.])(?:40(?:[.,]00)?{EUR}|(?:€|eur)\s?40(?:[.,]00)?(?![\d]|[.,]\d))"
 # Digits may follow a number only as the page, « 1 / 2 », which Dolibarr prints at the end of its footer.
 NOT_LONGER = r"(?!\d|\s\d(?!\d{0,2}\s?/\s?\d))"
+# A percentage with an amount behind it is the VAT of a line: « 20% 600,00 8 4 800,00 ».
+NOT_OF_A_LINE = r"(?!\s?-?\d[\d ,.]*[.,]\d\d(?!\d|\s?(?:€|eur)))"
 
 WRITTEN = {
     # The seller.
@@ -59,14 +59,6 @@ WRITTEN = {
     r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)",
     "no_penalty": r"(?:aucune|sans|pas de) penalites?(?: de| pour| en cas de)? (?:retard|paiement tardif)"
     r"|penalites? (?:de|pour) retard\s?:?\s?(?:neant|aucune)",
-    # That of VAT has its name before it, or the amounts of its line behind it.
-    "rate": r"(?<![\d.,])(?<!tva )(?<!tva a )(?<!tva de )\d{1,2}(?:[.,]\d{1,3})?\s?%"
-    r"(?!\s?-?\d[\d ,.]*[.,]\d\d(?!\d|\s?(?:€|eur)))|bce\s?\+\s?10\b|(?:10|dix) points(?: de pourcentage)?"
-    r"|(?:3|trois)(?:\s\(trois\))? fois (?:le |du )?taux (?:de l'|d')?interet legal"
-    r"|taux (?:de l'|d')?interet legal (?:x|multiplie par) ?(?:3|trois)"
-    r"|ecb\s?\+\s?10\b|(?:10|ten) percentage points"
-    r"|(?:3|three) times the (?:french )?(?:legal|statutory) (?:interest rate|rate of interest)",
-    "legal_rate_alone": r"(?<!fois le )(?<!fois du )(?<!fois )taux (?:de l'|d')?interet legal(?! (?:x|multiplie par) ?(?:3|trois))",
     "ecb_plus_8": r"(?:bce|ecb|banque centrale europeenne|refinancement).{0,120}?(?:\+|majore[es]* de|augmente[es]* de|plus)"
     r"\s?(?:8\b|huit)",
     "indemnity": rf"(?:indemnite|frais)\b.{{0,120}}?recouvrement[^€]{{0,100}}?{FORTY}|{FORTY}[^€]{{0,120}}?recouvrement"
@@ -98,7 +90,6 @@ WRITTEN = {
     "margin_travel": r"regime particulier\s?-\s?agences? de voyages?",
     "works_attested": r"\battest.{0,120}?\b(?:deux|2) ans\b|\b(?:plus de|acheve[es]* depuis plus de) (?:deux|2) ans\b",
     "new_vehicle": r"moyens? de transport neufs?|\b298 sexies\b",
-    "cibs": r"\bl\.?\s?2[1-4]\d-\d{1,3}\b.{0,40}?(?:cibs|impositions sur les biens)",
     # References to other invoices.
     "corrects": r"\b(?:correction (?:de la )?facture|correction of invoice|avoir sur (?:la )?facture|annule la facture)\b",
     "replaces": r"\bannule et remplace\b|\b(?:remplacement (?:de la )?facture|replacement (?:of|for) invoice)\b",
@@ -108,14 +99,3 @@ PATTERNS = {name: re.compile(written) for name, written in WRITTEN.items()} | {"
 
 # How far from the word the rate of late-payment penalties is looked for: farther away it is another rate, such as VAT.
 NEAR_PENALTY = 250
-DISCOUNT = re.compile(r"\bescompte")
-
-
-def penalty_rates(paper: Paper) -> Iterator[Found]:
-    """The rates of late-payment penalties, wherever penalties are spoken of and before a discount is."""
-    for penalty in paper.find_all(PATTERNS["penalty"]):
-        end = penalty.end + NEAR_PENALTY
-        discount = paper.find(DISCOUNT, penalty.end, end)
-        rate = paper.find(PATTERNS["rate"], penalty.end, discount.start if discount else end)
-        if rate:
-            yield rate

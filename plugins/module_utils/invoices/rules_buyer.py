@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import date
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
@@ -50,8 +49,8 @@ BUYER_RULES = (
         ERROR,
         law("CGI ann. II art. 242 nonies A, I-3° et I-4°"),
         Verified.BOTH,
+        # Its absence also decides the treatment: which lines need it is for the check.
         "buyer_vat_number",
-        (when("invoice.treatments", Treatment.IC_GOODS, Treatment.AE_EU_SERVICE, Treatment.AE_BTP),),
     ),
     Rule(
         "buyer-siren",

@@ -70,7 +70,7 @@ PAYMENT_RULES = (
         Verified.PDF,
         "late_penalty_rate",
         (BUSINESS, NOT_CREDIT_NOTE),
-        accepted=words("penalty", "rate"),
+        accepted=words("penalty"),
         forbidden=words("no_penalty"),
     ),
     Rule(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS, penalty_rates
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper
 
 # Pattern, text as a PDF gives it, what its groups hold when that matters.
@@ -102,16 +102,6 @@ FOUND = [
     ("penalty", "Late payment penalties", None),
     ("no_penalty", "Aucune pénalité de retard", None),
     ("no_penalty", "Pénalités de retard : néant", None),
-    ("rate", "12,15 %", None),
-    ("rate", "12,40?%", None),
-    ("rate", "BCE + 10 points", None),
-    ("rate", "taux de la BCE majoré de 10 points de pourcentage", None),
-    ("rate", "majoré de dix\npoints", None),
-    ("rate", "trois fois le taux d'intérêt légal", None),
-    ("rate", "3 fois le taux de l’intérêt légal", None),
-    ("rate", "3 (trois) fois le taux d'intérêt légal", None),
-    ("rate", "taux d'intérêt légal multiplié par 3", None),
-    ("rate", "three times the legal interest rate", None),
     ("ecb_plus_8", "Intérêts moratoires : taux de la BCE majoré de 8 points", None),
     ("ecb_plus_8", "taux de refinancement de la Banque centrale européenne majoré de huit points", None),
     ("indemnity", "Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 €.", None),
@@ -203,12 +193,6 @@ NOT_FOUND = [
     ("escompte", "Escompte", "no condition"),
     ("penalty", "Retard de livraison", "no penalty"),
     ("no_penalty", "Pénalités de retard : 12,40 %", "there is one"),
-    ("rate", "au taux d’intérêt légal", "below the floor of three times"),
-    ("rate", "10 jours", "no points"),
-    ("rate", "20% 600,00 8 4 800,00", "VAT of a line"),
-    ("rate", "Total TVA 20%", "VAT"),
-    ("rate", "TVA à 5,5 %", "VAT"),
-    ("rate", "1512,15 %", "a longer number"),
     ("ecb_plus_8", "taux de la BCE majoré de 10 points", "that of businesses"),
     ("indemnity", "Frais de recouvrement : 140 €", "another amount"),
     ("indemnity", "Frais de recouvrement : 1?240 €", "another amount"),
@@ -258,26 +242,4 @@ def test_what_only_looks_like_a_wording_is_not_taken_for_it(name: str, text: str
 
 def test_every_pattern_that_decides_has_a_case() -> None:
     tried = {name for name, _text, _groups in FOUND}
-    assert set(PATTERNS) - tried == {"legal_rate_alone", "exoneration", "oss", "cibs"}
-
-
-@pytest.mark.parametrize(
-    ("text", "rates"),
-    [
-        ("Pénalités de retard : 12,40?%. Total TVA 20%", ["12,40 %"]),
-        ("Pénalités de retard au taux de la BCE +\n10 points", ["BCE + 10"]),
-        ("Pénalités de retard au taux d'intérêt légal", []),
-        ("Pénalités de retard exigibles." + " Mot" * 70 + " Total TVA 20%", []),
-        (
-            "Pénalités de retard exigibles sans rappel. Pas d'escompte. DEV-JOUR - Développement – journée\n20% 600,00 8 4 800,00",
-            [],
-        ),
-        ("Pénalités de retard exigibles sans rappel. DEV-JOUR - journée\n20% 600,00 8 4 800,00", []),
-        ("Pénalités de retard : voir nos conditions. Escompte : 2 %", []),
-        ("Pénalités de retard : 12,40 % 40,00 € de frais", ["12,40 %"]),
-        ("Total TVA 20%. Pénalités de retard exigibles", []),
-        ("Intérêts de retard : 12,15 %. Pénalités de retard : 10 %", ["12,15 %", "10 %"]),
-    ],
-)
-def test_a_rate_counts_only_near_the_penalties(text: str, rates: list[str]) -> None:
-    assert [rate.words for rate in penalty_rates(Paper((text,)))] == rates
+    assert set(PATTERNS) - tried == {"exoneration", "oss"}
