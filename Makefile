@@ -14,7 +14,7 @@ SETUP := python=$$(sh tests/tools/python.sh) && "$$python" tests/tools/environme
 
 # The gates of `make test`, and those that run again on the other end of the supported versions.
 # The longest first: two run at a time.
-GATES := integration faults restores sanity facts unit play molecule lint types docs build changelog style
+GATES := integration faults restores sanity facts audit unit play molecule lint types docs build changelog style
 GATES_AGAIN := sanity unit play
 
 export PATH := $(BIN):$(PATH)
@@ -45,7 +45,7 @@ demo: tools ## damage the sandbox, find the damage, restore, undo, restore again
 	@ansible-playbook playbooks/sandbox.yml
 	@$(BIN)/python tests/tools/demo.py
 
-.PHONY: test test-real bench bench-facts
+.PHONY: test test-real bench bench-facts bench-audit
 test: tree ## every gate that needs Python alone, on both ansible-core ends where their Pythons are found
 	@$(BIN)/python tests/tools/gates.py --jobs 2 $(GATES) --again $(GATES_AGAIN)
 
@@ -62,14 +62,18 @@ bench: tools ## compare with the replaced pipelines and restic; writes benchmark
 bench-facts: test-tools ## read a large Dolibarr over 1 and over 4 connections: times, requests, memory
 	@$(BIN)/python benchmarks/facts.py
 
-.PHONY: unit integration restores faults facts real
-unit integration restores faults facts real: test-tools
+bench-audit: test-tools ## audit a thousand invoices with their PDFs: times, memory
+	@$(BIN)/python benchmarks/audit.py
+
+.PHONY: unit integration restores faults facts audit real
+unit integration restores faults facts audit real: test-tools
 	@$(PYTEST) tests/$@
 
 unit: ## tests of the pure parts: the quick inner loop
 integration: ## tests against an embedded PostgreSQL and object store
 restores: ## tests of restores and drills
 faults: ## tests that break things half way
+audit: ## tests of auditing invoices, their PDFs and the page
 facts: ## tests of reading a Dolibarr over HTTP, and of its figures against the database
 
 .PHONY: types style format lint docs changelog sanity build molecule play

@@ -104,7 +104,7 @@ def all_findings(gathered: Gathered) -> list[dict[str, Any]]:
     """
     refs = {one.subject.invoice.ref for one in gathered.invoices or ()}
     found = [failed(one, result) for one in gathered.invoices or () for result in one.results if is_failed(result)]
-    on_invoices = {(one["check"], one["subject"]) for one in found}
+    on_invoices = {(one["subject"], one[name]) for one in found for name in ("check", "message")}
     others = {
         (section, finding): {
             "section": section,
@@ -115,7 +115,7 @@ def all_findings(gathered: Gathered) -> list[dict[str, Any]]:
         }
         for section, findings in gathered.findings.items()
         for finding in findings
-        if (finding.check, finding.subject) not in on_invoices
+        if on_invoices.isdisjoint({(finding.subject, finding.check), (finding.subject, finding.message)})
     }
     found += others.values()
     for one in found:
