@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_every_rule_has_a_result_in_the_order_of_the_rules() -> None:
 @pytest.mark.parametrize(
     "differing", [{"status": InvoiceStatus.DRAFT, "ref": "(PROV7)"}, {"type": InvoiceType.PROFORMA}]
 )
-def test_of_what_is_no_invoice_only_that_is_said(differing: dict[str, object]) -> None:
+def test_of_what_is_no_invoice_only_that_is_said(differing: dict[str, Any]) -> None:
     results = audit_invoice(subject("", **differing))
     assert {one.status for one in results if one.rule != "doc-not-draft"} == {NEEDLESS}
     assert [one.status for one in results if one.rule == "doc-not-draft"] == [FAIL]
