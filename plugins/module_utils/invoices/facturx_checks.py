@@ -106,7 +106,7 @@ def type_code(cii: Cii, subject: Subject) -> Outcome:
 def totals(cii: Cii, subject: Subject) -> Outcome:
     """BT-109, BT-110 and BT-112 are Dolibarr's in the invoice's currency; a credit note's have no sign there."""
     invoice = subject.invoice
-    if cii.currency in ("", EURO) or invoice.currency_total_ttc == 0:
+    if invoice.currency in ("", EURO):
         known = invoice.total_ht, invoice.total_tva, invoice.total_ttc
     else:
         known = invoice.currency_total_ht, invoice.currency_total_tva, invoice.currency_total_ttc
