@@ -56,8 +56,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.sources imp
     ApiSource,
     DirectorySource,
     Source,
-    folder_of,
     read_texts,
+    recorded_md5s,
     restore_point,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.subject import build_subjects
@@ -168,7 +168,7 @@ class Auditor:
             reader.payments(),
             self.seller,
             today=self.today,
-            recorded_md5=recorded_md5(wanted, documents),
+            recorded_md5=recorded_md5s(documents, wanted),
             options=request.options,
             numbering=audit_numbering(reader.invoices(), self.today, request.numbering),
             only={invoice.id for invoice in wanted},
@@ -233,12 +233,6 @@ def choose_invoices(invoices: Iterable[Invoice], request: AuditRequest) -> list[
 def is_issued(invoice: Invoice) -> bool:
     """Whether it is an invoice at all: no draft and no proforma."""
     return not invoice.is_draft and invoice.type is not InvoiceType.PROFORMA
-
-
-def recorded_md5(invoices: Iterable[Invoice], documents: Iterable[Document]) -> dict[int, str]:
-    """What Dolibarr noted of each invoice's PDF when it made it, by the invoice's id."""
-    names = {invoice.id: f"{folder_of(invoice)}.pdf" for invoice in invoices}
-    return {one.invoice_id: one.md5 for one in documents if one.path.rpartition("/")[2] == names.get(one.invoice_id)}
 
 
 def titles() -> dict[str, dict[str, str]]:

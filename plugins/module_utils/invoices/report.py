@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +59,11 @@ def build_report(gathered: Gathered) -> dict[str, Any]:
     audited = gathered.invoices or ()
     findings = all_findings(gathered)
     still_open = [finding for finding in findings if finding["accepted"] is None]
-    invoices = [invoice_facts(one, still_open) for one in audited]
+    of_invoices: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for finding in still_open:
+        if finding["section"] == "invoices":
+            of_invoices[finding["subject"]].append(finding)
+    invoices = [invoice_facts(one, of_invoices[one.subject.invoice.ref]) for one in audited]
     undetermined = undetermined_facts(audited)
     level = worst(still_open, bool(undetermined))
     facts = gathered.facts
@@ -156,9 +160,8 @@ def failed(audited: Audited, result: Result) -> dict[str, Any]:
 
 
 def invoice_facts(audited: Audited, still_open: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """One invoice with all its results; its verdict counts what nobody accepted."""
+    """One invoice with all its results; its verdict counts what was found on it and nobody accepted."""
     subject, invoice = audited.subject, audited.subject.invoice
-    own = [one for one in still_open if one["section"] == "invoices" and one["invoice"] == invoice.ref]
     counts = counted((result.status for result in audited.results), Status)
     return {
         "id": invoice.id,
@@ -176,7 +179,7 @@ def invoice_facts(audited: Audited, still_open: Iterable[Mapping[str, Any]]) -> 
         "total_ttc": money(invoice.total_ttc),
         "currency": invoice.currency,
         "pdf": dict(audited.pdf),
-        "verdict": worst(own, counts["undetermined"] > 0),
+        "verdict": worst(still_open, counts["undetermined"] > 0),
         "counts": counts,
         "results": [result.to_facts() for result in sorted(audited.results, key=lambda result: result.rule)],
     }
