@@ -217,7 +217,16 @@ DEFECTS: dict[str, tuple[str, set[str]]] = {
         {"fx-endpoints"},
     ),
     "no note on the indemnity": (changed((">PMT<", ">AAI<")), {"fx-notes"}),
-    "two notes on penalties": (changed((">AAB<", ">PMD<")), {"fx-notes"}),
+    "two notes on penalties": (
+        changed(
+            (
+                "</rsm:ExchangedDocument>",
+                "<ram:IncludedNote><ram:Content>Pénalités</ram:Content><ram:SubjectCode>PMD</ram:SubjectCode>"
+                "</ram:IncludedNote></rsm:ExchangedDocument>",
+            )
+        ),
+        {"fx-notes"},
+    ),
     "no framework": (changed((">S1<", "><")), {"fx-framework"}),
     "paid already, it says": (changed((">S1<", ">S2<")), {"fx-framework"}),
     "debits without the option": (

@@ -98,6 +98,8 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], set[Reason]]] = {
     "cut off": (lambda: pdfs.sheet()[:-300], {Reason.TRUNCATED}),
     "cut off in the middle": (lambda: pdfs.sheet()[:1000], {Reason.TRUNCATED}),
     "one byte changed": (hostile_pdfs.torn_stream, {Reason.DAMAGED}),
+    "another byte changed": (hostile_pdfs.torn_text, {Reason.DAMAGED}),
+    "a lost object": (hostile_pdfs.lost_object, {Reason.DAMAGED}),
     "no objects": (lambda: b"%PDF-1.7\nnothing\n%%EOF", {Reason.DAMAGED}),
     "encrypted": (lambda: hostile_pdfs.encrypted("secret"), {Reason.ENCRYPTED}),
     "a scan": (pdfs.picture_only, {Reason.NO_TEXT}),

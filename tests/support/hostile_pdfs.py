@@ -127,9 +127,23 @@ def encrypted(user: str, owner: str = "owner") -> bytes:
     return buffer.getvalue()
 
 
+WORDS = b"BT /F1 9 Tf 12 TL 30 800 Td " + b"".join(b"(Ligne %d de la facture) '\n" % n for n in range(40)) + b"ET\n"
+
+
 def torn_stream() -> bytes:
-    """An invoice with a byte changed in its compressed text."""
+    """Forty lines of text, compressed, with a byte in the middle changed: what comes before it can still be read."""
+    packed = bytearray(zlib.compress(WORDS))
+    packed[len(packed) // 2] ^= 0xFF
+    return one_page(bytes(packed), b"/Filter /FlateDecode")
+
+
+def torn_text() -> bytes:
+    """An invoice with a byte changed in its text, which is written in ASCII."""
     whole = bytearray(sheet())
-    place = whole.index(b"stream\n") + 400
-    whole[place] ^= 0xFF
+    whole[whole.index(b"stream\n") + 400] ^= 0xFF
     return bytes(whole)
+
+
+def lost_object() -> bytes:
+    """A page whose second half is an object that the file does not have."""
+    return one_page(WORDS).replace(b"/Contents 4 0 R ", b"/Contents [4 0 R 9 0 R] ")
