@@ -33,7 +33,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import number_pattern, phrase
 
-POSTAL_CODE = re.compile(r"(?<![\d.,])(\d{5}) [a-z]{2}")
+POSTAL_CODE = re.compile(r"(?<![\w.,/])(?<!\d-)(\d{5}) [a-z]{2}")
 REVERSED = frozenset((Treatment.IC_GOODS, Treatment.AE_EU_SERVICE, Treatment.AE_BTP))
 NO_CUSTOMER = "The customer is not known: see that the key may read third parties."
 

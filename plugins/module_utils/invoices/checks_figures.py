@@ -1,7 +1,7 @@
 # Copyright: arcodange.erp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of lines and amounts: that they add up, and that the paper shows the same.
+"""Checks of amounts: that they add up, and that the paper shows the same.
 
 Dolibarr rounds the line with and without tax and takes the difference for the tax: round(HT × rate) may differ from it by
 a cent. Each amount on paper is looked for as it should be, as rows of a table cannot be read back.
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterator
+from decimal import Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import (
     CENT,
@@ -30,8 +30,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects imp
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import (
     api,
     pdf_matches_number,
-    sold,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_lines import is_foreign, shown
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import amount_pattern
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
@@ -42,7 +42,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper, flat
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
     TOTAL_HT,
     TOTAL_TTC,
@@ -52,25 +52,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording imp
 
 HUNDRED = Decimal(100)
 UNIT_PRECISION = Decimal("0.00001")  # of a unit price, which Dolibarr may have made from one with tax
-# Words that by themselves do not say what was sold.
-GENERIC = frozenset(
-    (
-        "article articles divers diverse diverses forfait fourniture fournitures frais honoraires marchandise marchandises"
-        " materiel prestation prestations produit produits service services travaux vente ventes"
-    ).split()
-) | {
-    "prestation de service",
-    "prestation de services",
-    "prestations de service",
-    "prestations de services",
-    "prestation diverse",
-    "prestations diverses",
-    "fournitures diverses",
-    "travaux divers",
-    "selon devis",
-    "suivant devis",
-}  # fmt: skip
-HTML = re.compile(r"<[^>]{0,200}>")
 # How a currency is written besides its code.
 CURRENCIES = {
     "EUR": r"€|euros?",
@@ -80,120 +61,6 @@ CURRENCIES = {
     "CAD": r"\$|dollars? canadiens?|canadian dollars?|dollars?",
     "JPY": r"¥|yens?",
 }
-WRITTEN_AMOUNT = re.compile(r"(?<![\d.,])(\d[\d .,']*[.,]\d{2})\s?(?:€|eur\b|euros?\b)")
-
-
-def line_description(subject: Subject, rule: Rule) -> Outcome:
-    """A precise name on each line that sells something."""
-    lines = sold(subject)
-    if not lines:
-        return needless("It sells nothing.")
-    for line in lines:
-        text = " ".join(flat(HTML.sub(" ", f"{line.label} {line.description}")).split(" "))
-        if not text:
-            return failed("A line does not say what was sold: describe it.", severity=None)
-        words = [flat(part).strip(" .:-") for part in (line.label, HTML.sub(" ", line.description)) if part]
-        if all(word in GENERIC for word in words):
-            return failed(
-                f"« {line.description or line.label} » does not say what was sold: name it precisely.", api(text)
-            )
-    return passed(api(lines[0].description or lines[0].label))
-
-
-def line_quantity(subject: Subject, rule: Rule) -> Outcome:
-    """The quantity of each line."""
-    lines = sold(subject)
-    if not lines:
-        return needless("It sells nothing.")
-    if any(not line.quantity for line in lines):
-        return failed("A line has no quantity: correct it in Dolibarr.")
-    if subject.paper is None:
-        return no_paper(subject)
-    return _on_paper(subject.paper, "quantity", [(line.quantity, _quantity(line.quantity)) for line in lines])
-
-
-def _quantity(quantity: Decimal) -> re.Pattern[str]:
-    """A quantity with as many decimals as it has, or with zeros after them."""
-    whole, _point, decimals = f"{abs(quantity.normalize()):f}".partition(".")
-    groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
-    fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
-    return re.compile(rf"(?<![\d.,]){groups}{fraction}(?!\d|[.,]\d)")
-
-
-def line_unit_price_ht(subject: Subject, rule: Rule) -> Outcome:
-    """The unit price of each line, without tax."""
-    lines = [line for line in sold(subject) if line.unit_price]
-    if not lines:
-        return needless("It sells nothing.")
-    if subject.paper is None:
-        return no_paper(subject)
-    rate = subject.invoice.currency_rate if is_foreign(subject) else Decimal(1)
-    return _on_paper(
-        subject.paper, "unit price", [(line.unit_price * rate, _price(line.unit_price * rate)) for line in lines]
-    )
-
-
-def _price(price: Decimal) -> re.Pattern[str]:
-    """A price with its own decimals, at least two, or rounded to fewer."""
-    forms = []
-    for places in range(2, 9):
-        shown = abs(price).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-        whole, _point, decimals = f"{shown:f}".partition(".")
-        groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
-        forms.append(rf"{groups}[.,]{decimals}")
-    return re.compile(rf"(?<![\d.,])(?:{'|'.join(forms)})0*(?!\d|[.,]\d)")
-
-
-def _on_paper(paper: Paper, what: str, wanted: Iterable[tuple[Decimal, re.Pattern[str]]]) -> Outcome:
-    places = []
-    for figure, pattern in wanted:
-        found = paper.find(pattern)
-        if found is None:
-            return failed(
-                f"The {what} {figure.normalize():f} of a line is not on it: show the column, or make the PDF again."
-            )
-        places.append(found)
-    return passed(*places[:3])
-
-
-def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
-    """The VAT rate of each line that has one."""
-    rates = sorted({line.vat_rate for line in sold(subject) if line.vat_rate}, reverse=True)
-    if not rates:
-        return needless("It charges no VAT.")
-    if subject.paper is None:
-        return no_paper(subject)
-    places = []
-    for rate in rates:
-        whole, _point, decimals = f"{rate.normalize():f}".partition(".")
-        fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
-        found = subject.paper.find(re.compile(rf"(?<![\d.,]){whole}{fraction}\s?%"))
-        if found is None:
-            return failed(f"The VAT rate {rate.normalize():f} % is not on it: show the column of VAT.")
-        places.append(found)
-    return passed(*places)
-
-
-def line_discount(subject: Subject, rule: Rule) -> Outcome:
-    """Discounts of lines, by their percentage or by what they take off."""
-    lines = [line for line in subject.invoice.lines if line.discount_percent]
-    if not lines:
-        return needless("It grants no discount.")
-    if subject.paper is None:
-        return no_paper(subject)
-    places = []
-    for line in lines:
-        percent = _quantity(line.discount_percent).pattern
-        free = r"|offert|gratuit|free|100\s?%" if line.discount_percent == HUNDRED else ""
-        taken_off = abs(line.quantity * line.unit_price * line.discount_percent / HUNDRED)
-        patterns = (re.compile(rf"{percent}\s?%{free}"), amount_pattern(taken_off, any_sign=True))
-        found = subject.paper.find(patterns[0]) or subject.paper.find(patterns[1])
-        if found is None:
-            return failed(
-                f"The discount of {line.discount_percent.normalize():f} % is not on it: show the column of discounts."
-            )
-        places.append(found)
-    return passed(*places)
 
 
 def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
@@ -214,19 +81,14 @@ def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
         found = subject.paper.find(amount_pattern(base, any_sign=True))
         if found is None:
             return failed(
-                f"The base {money(base)} of the VAT rate {rate.normalize():f} % is not on it: set"
+                f"The base {money(base)} of the VAT rate {shown(rate)} % is not on it: set"
                 " PDF_INVOICE_SHOW_VAT_ANALYSIS in Dolibarr.",
             )
         places.append(found)
         if tax and (found := subject.paper.find(amount_pattern(tax, any_sign=True))) is None:
-            return failed(f"The VAT of {money(tax)} at {rate.normalize():f} % is not on it: make the PDF again.")
+            return failed(f"The VAT of {money(tax)} at {shown(rate)} % is not on it: make the PDF again.")
         places.append(found)
     return passed(*places)
-
-
-def is_foreign(subject: Subject) -> bool:
-    """Whether the invoice is in another currency than the euro."""
-    return subject.invoice.currency not in ("", "EUR")
 
 
 def _totals(subject: Subject) -> tuple[Decimal, Decimal, Decimal]:
@@ -357,7 +219,9 @@ def _line_fault(line: Line, is_situation: bool) -> str:
         return f"{money(line.total_ht)} and VAT of {money(line.total_tva)} do not make {money(line.total_ttc)}"
     tax = cents(line.total_ht * line.vat_rate / HUNDRED)
     if abs(line.total_tva - tax) > CENT:
-        return f"VAT at {line.vat_rate.normalize():f} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
+        return (
+            f"VAT at {shown(line.vat_rate)} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
+        )
     # The progress of a situation may be counted from its beginning or from the last one.
     if not is_situation and line.discount_id is None:
         net = line.quantity * line.unit_price * (1 - line.discount_percent / HUNDRED)
@@ -374,7 +238,7 @@ def _by_rate(subject: Subject) -> Outcome | None:
         base, tax = total(line.total_ht for line in lines), total(line.total_tva for line in lines)
         if abs(tax - cents(base * rate / HUNDRED)) > CENT * len(lines):
             return failed(
-                f"VAT at {rate.normalize():f} % of {money(base)} is {money(base * rate / HUNDRED)} and not {money(tax)}: look at"
+                f"VAT at {shown(rate)} % of {money(base)} is {money(base * rate / HUNDRED)} and not {money(tax)}: look at"
                 " the rounding that is set in Dolibarr.",
                 severity=Severity.WARNING,
             )
@@ -411,11 +275,6 @@ def _currency_named(paper: Paper, code: str) -> Iterator[Found]:
 
 
 FIGURE_CHECKS: dict[str, Check] = {
-    "line_description": line_description,
-    "line_quantity": line_quantity,
-    "line_unit_price_ht": line_unit_price_ht,
-    "line_vat_rate": line_vat_rate,
-    "line_discount": line_discount,
     "vat_breakdown_per_rate": vat_breakdown_per_rate,
     "totals_present": totals_present,
     "pdf_matches_api": pdf_matches_api,

@@ -1,0 +1,198 @@
+# Copyright: arcodange.erp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of lines: what was sold, how many, at what price, with which VAT and discount.
+
+Rows of a table cannot be read back from the text of a PDF: each figure is looked for as it should be.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Line
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api, sold
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import amount_pattern
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
+    failed,
+    needless,
+    passed,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper, flat
+
+HUNDRED = Decimal(100)
+MOST_SHOWN = 3
+START, END = r"(?<![\d.,])", r"(?!\d|[.,]\d)"
+# Words that by themselves do not say what was sold.
+GENERIC = frozenset(
+    (
+        "article articles divers diverse diverses forfait fourniture fournitures frais honoraires marchandise marchandises"
+        " materiel prestation prestations produit produits service services travaux vente ventes"
+    ).split()
+) | {
+    "prestation de service",
+    "prestation de services",
+    "prestations de service",
+    "prestations de services",
+    "prestation diverse",
+    "prestations diverses",
+    "fournitures diverses",
+    "travaux divers",
+    "selon devis",
+    "suivant devis",
+}  # fmt: skip
+HTML = re.compile(r"<[^>]{0,200}>")
+
+
+def line_description(subject: Subject, rule: Rule) -> Outcome:
+    """A precise name on each line that sells something."""
+    lines = sold(subject)
+    if not lines:
+        return needless("It sells nothing.")
+    for line in lines:
+        text = " ".join(flat(HTML.sub(" ", f"{line.label} {line.description}")).split(" "))
+        if not text:
+            return failed("A line does not say what was sold: describe it.", severity=None)
+        words = [flat(part).strip(" .:-") for part in (line.label, HTML.sub(" ", line.description)) if part]
+        if all(word in GENERIC for word in words):
+            return failed(
+                f"« {line.description or line.label} » does not say what was sold: name it precisely.", api(text)
+            )
+    return passed(api(lines[0].description or lines[0].label))
+
+
+def line_quantity(subject: Subject, rule: Rule) -> Outcome:
+    """The quantity of each line."""
+    lines = sold(subject)
+    if not lines:
+        return needless("It sells nothing.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for line in lines:
+        found = _quantity_of(subject, line, subject.paper)
+        if found is None:
+            return failed(f"The quantity {shown(line.quantity)} of a line is not on it: show the column of quantities.")
+        places.append(found)
+    return passed(*places[:MOST_SHOWN])
+
+
+def _quantity_of(subject: Subject, line: Line, paper: Paper) -> Found | None:
+    """The quantity of a line: beside its price, or anywhere, unless the price and the total stand side by side."""
+    rate = _rate(subject)
+    quantity, price, total = (
+        quantity_form(line.quantity),
+        _price_form(line.unit_price * rate),
+        _price_form(line.total_ht * rate),
+    )
+    unit = r"(?:\s?[a-z]{1,12}\.?)?"
+    beside = rf"{START}{price}\s-?{quantity}{END}|{START}-?{quantity}{unit}\s-?{price}{END}"
+    if found := paper.find(re.compile(beside)):
+        return found
+    if paper.find(re.compile(rf"{START}{price}\s(?:\d{{1,2}}(?:[.,]\d+)?\s?%\s)?-?{total}{END}")):
+        return None
+    return paper.find(re.compile(rf"(?<![\w.,/])(?<!\w-){quantity}(?!\d|[.,/]\d|-\d|\s?%| \d{{3}}[.,]\d)"))
+
+
+def quantity_form(quantity: Decimal) -> str:
+    """The pattern of a quantity with as many decimals as it has, or with zeros after them."""
+    whole, _point, decimals = f"{abs(quantity.normalize()):f}".partition(".")
+    groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
+    return groups + (rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?")
+
+
+def line_unit_price_ht(subject: Subject, rule: Rule) -> Outcome:
+    """The unit price of each line, without tax."""
+    lines = [line for line in sold(subject) if line.unit_price]
+    if not lines:
+        return needless("It sells nothing.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for line in lines:
+        price = line.unit_price * _rate(subject)
+        found = subject.paper.find(re.compile(rf"{START}{_price_form(price)}{END}"))
+        if found is None:
+            return failed(
+                f"The unit price {shown(price)} of a line is not on it: show the column of prices without tax."
+            )
+        places.append(found)
+    return passed(*places[:MOST_SHOWN])
+
+
+def _price_form(price: Decimal) -> str:
+    """The pattern of a price with its own decimals, at least two, or rounded to fewer."""
+    forms = []
+    for places in range(2, 9):
+        whole, _point, decimals = f"{abs(price).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}".partition(".")
+        groups = r"[ ',.]?".join(f"{int(whole):,}".split(","))
+        forms.append(rf"{groups}[.,]{decimals}")
+    return rf"(?:{'|'.join(dict.fromkeys(forms))})0*"
+
+
+def _rate(subject: Subject) -> Decimal:
+    """What the amounts of lines are multiplied with to be those on paper."""
+    return subject.invoice.currency_rate if is_foreign(subject) else Decimal(1)
+
+
+def is_foreign(subject: Subject) -> bool:
+    """Whether the invoice is in another currency than the euro."""
+    return subject.invoice.currency not in ("", "EUR")
+
+
+def shown(figure: Decimal) -> str:
+    """A quantity, price or rate without needless zeros."""
+    return f"{figure.normalize():f}"
+
+
+def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
+    """The VAT rate of each line that has one."""
+    rates = sorted({line.vat_rate for line in sold(subject) if line.vat_rate}, reverse=True)
+    if not rates:
+        return needless("It charges no VAT.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for rate in rates:
+        whole, _point, decimals = shown(rate).partition(".")
+        fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
+        found = subject.paper.find(re.compile(rf"(?<![\d.,]){whole}{fraction}\s?%"))
+        if found is None:
+            return failed(f"The VAT rate {shown(rate)} % is not on it: show the column of VAT.")
+        places.append(found)
+    return passed(*places)
+
+
+def line_discount(subject: Subject, rule: Rule) -> Outcome:
+    """Discounts of lines, by their percentage or by what they take off."""
+    lines = [line for line in subject.invoice.lines if line.discount_percent]
+    if not lines:
+        return needless("It grants no discount.")
+    if subject.paper is None:
+        return no_paper(subject)
+    places = []
+    for line in lines:
+        percent = rf"{START}{quantity_form(line.discount_percent)}"
+        free = r"|offert|gratuit|free|100\s?%" if line.discount_percent == HUNDRED else ""
+        taken_off = abs(line.quantity * line.unit_price * line.discount_percent / HUNDRED)
+        patterns = (re.compile(rf"{percent}\s?%{free}"), amount_pattern(taken_off, any_sign=True))
+        found = subject.paper.find(patterns[0]) or subject.paper.find(patterns[1])
+        if found is None:
+            return failed(
+                f"The discount of {shown(line.discount_percent)} % is not on it: show the column of discounts."
+            )
+        places.append(found)
+    return passed(*places)
+
+
+LINE_CHECKS: dict[str, Check] = {
+    "line_description": line_description,
+    "line_quantity": line_quantity,
+    "line_unit_price_ht": line_unit_price_ht,
+    "line_vat_rate": line_vat_rate,
+    "line_discount": line_discount,
+}
