@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks import CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.facts import ASKED_FOR, value
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Result, Status, Subject
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Condition, Level, Rule, Verified
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Condition, Level, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rules import RULES
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import e_invoicing_from
 
@@ -71,8 +70,6 @@ def _outcome(subject: Subject, rule: Rule) -> tuple[Outcome, bool]:
     if holds is None:
         unknown = [ASKED_FOR[one.fact] for one in rule.conditions if value(one.fact, subject) is None]
         return Outcome(Status.UNDETERMINED, f"It cannot be told: fill in {' and '.join(unknown)}."), False
-    if rule.verified is Verified.PDF and subject.paper is None:
-        return no_paper(subject), False
     return CHECKS[rule.check](subject, rule), is_guess
 
 

@@ -58,7 +58,6 @@ FACTS: dict[str, Callable[[Subject], Values]] = {
     "seller.form": _of_seller(lambda seller: seller.form),
     "seller.is_in_rcs": _of_seller(lambda seller: seller.is_in_rcs),
     "seller.regime": _of_seller(lambda seller: seller.regime),
-    "seller.debits": _of_seller(lambda seller: seller.debits),
     "seller.sector": _of_seller(lambda seller: seller.sector),
     "seller.oga": _of_seller(lambda seller: seller.oga),
     "seller.vat_group": _of_seller(lambda seller: seller.vat_group),
@@ -77,7 +76,6 @@ FACTS: dict[str, Callable[[Subject], Values]] = {
     "invoice.rates": lambda subject: _one("several" if len({x.vat_rate for x in _lines(subject)}) > 1 else "one"),
     "invoice.payment_mode": lambda subject: _one(subject.invoice.payment_mode or "none"),
     "invoice.close_code": lambda subject: _one(subject.invoice.close_code or "none"),
-    "invoice.has_source": lambda subject: _one(subject.invoice.source_id is not None),
     "invoice.uses_deposit": lambda subject: _one(bool(subject.deposits)),
     "invoice.is_self_billed": lambda subject: _one(subject.invoice.ref in subject.options.self_billed),
 }
@@ -87,7 +85,6 @@ ASKED_FOR = {
     "seller.form": "whether the seller is a company, a sole trader or something else (form)",
     "seller.is_in_rcs": "whether the seller is entered in the trade register (is_in_rcs)",
     "seller.regime": "the seller's VAT regime (regime: normal or franchise)",
-    "seller.debits": "whether the seller pays VAT on services when they are invoiced (debits)",
     "seller.sector": "what the seller does (sector)",
     "seller.oga": "whether the seller is a member of an approved management body (oga)",
     "seller.vat_group": "whether the seller is a member of a VAT group (vat_group)",

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
@@ -31,7 +29,11 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     when,
     words,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import CGI_CITED_UNTIL, CIBS_FROM
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import (
+    CGI_CITED_UNTIL,
+    CIBS_FROM,
+    TIMETABLE,
+)
 
 # An article may be left out of small and corrective invoices (242 nonies A, II); its new number is not sure from 2027.
 ARTICLE = (
@@ -261,7 +263,7 @@ VAT_RULES = (
         "mention",
         (when("seller.sector", Sector.CONSTRUCTION), when("invoice.vat_rates", "10", "5.5")),
         # Before, a certificate apart from the invoice did.
-        valid=Period(date(2025, 2, 16), None),
+        valid=Period(TIMETABLE["works"].day, None),
         accepted=words("works_attested"),
         remedy="print that the customer certifies that the premises are a dwelling completed more than two years ago",
     ),

@@ -32,61 +32,61 @@ class Milestone:
         return {"day": self.day.isoformat(), "fr": self.fr, "en": self.en, "source": self.source}
 
 
-TIMETABLE = (
-    Milestone(
+TIMETABLE = {
+    "deposits-on-goods": Milestone(
         date(2023, 1, 1),
         "La TVA d'un acompte sur des biens est exigible à l'encaissement",
         "VAT on a deposit for goods is due when it is received",
         "CGI art. 269, 2-a",
     ),
-    Milestone(
+    "mentions": Milestone(
         date(2025, 1, 1),
         "Version actuelle des mentions obligatoires",
         "Current version of the compulsory mentions",
         "CGI ann. II art. 242 nonies A (décret 2024-1195)",
     ),
-    Milestone(
+    "works": Milestone(
         date(2025, 2, 16),
         "Travaux à taux réduit : une mention remplace l'attestation",
         "Works at a reduced rate: a mention replaces the certificate",
         "loi 2025-127 art. 41",
     ),
-    Milestone(
+    "platforms": Milestone(
         date(2026, 2, 21),
         "Seule une plateforme agréée transmet les factures électroniques",
         "Only an approved platform carries e-invoices",
         "loi 2026-103",
     ),
-    Milestone(
+    "e-invoicing-large": Milestone(
         date(2026, 9, 1),
         "Réception des factures électroniques pour tous ; émission et nouvelles mentions pour les grandes entreprises et ETI",
         "Everybody receives e-invoices; large and mid-size companies issue them and print the new mentions",
         "décrets 2022-1299 et 2024-266",
     ),
-    Milestone(
+    "cibs": Milestone(
         date(2027, 1, 1),
         "La TVA passe du CGI au CIBS ; conservation de dix ans ; fin du régime simplifié",
         "VAT moves from the CGI to the CIBS; ten years of retention; end of the simplified regime",
         "ordonnance 2026-671 ; LPF art. L102 B ; loi 2025-127 art. 38",
     ),
-    Milestone(
+    "e-invoicing-small": Milestone(
         date(2027, 9, 1),
         "Émission et nouvelles mentions pour les PME et microentreprises",
         "Small and micro businesses issue e-invoices and print the new mentions",
         "décrets 2022-1299 et 2024-266",
     ),
-    Milestone(
+    "cgi-alone": Milestone(
         date(2028, 6, 30),
         "Dernier jour où une facture peut ne citer que le CGI",
         "Last day on which an invoice may cite the CGI alone",
         "ordonnance 2026-671",
     ),
-)
+}
 
 # VAT law is in the CIBS from then on (ordonnance 2026-671).
-CIBS_FROM = date(2027, 1, 1)
+CIBS_FROM = TIMETABLE["cibs"].day
 # Until then an invoice may cite the CGI alone.
-CGI_CITED_UNTIL = date(2028, 6, 30)
+CGI_CITED_UNTIL = TIMETABLE["cgi-alone"].day
 
 
 def e_invoicing_from(size: SellerSize | None) -> tuple[date, date]:

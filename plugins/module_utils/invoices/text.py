@@ -121,11 +121,6 @@ class Paper:
         """Every place of a pattern, in order."""
         return (Found(self, match) for match in pattern.finditer(self.text))
 
-    def find_words(self, words: str) -> Found | None:
-        """The first place of these very words, which may not be the middle of longer ones."""
-        wanted = re.escape(flat(words))
-        return self.find(re.compile(rf"(?<!\w){wanted}(?!\w)")) if wanted else None
-
     def page_of(self, place: int) -> int:
         """The page of a place of the text, from 1."""
         return bisect_right(self._starts, place)

@@ -159,6 +159,13 @@ def test_mentions_of_e_invoicing_follow_timetable_and_size(
         assert shown is severity, rule
 
 
+def test_while_the_size_is_unknown_it_is_a_warning_at_most() -> None:
+    audited = subject(seller=dataclasses.replace(SELLER, size=None), issued=date(2026, 9, 1))
+    assert short("operation-category", audited) == (FAIL, Severity.WARNING)
+    late = dataclasses.replace(audited, invoice=dataclasses.replace(audited.invoice, issued=date(2027, 9, 1)))
+    assert short("operation-category", late) == (FAIL, Severity.ERROR)
+
+
 @pytest.mark.parametrize(
     ("audited", "severity"),
     [
@@ -183,6 +190,10 @@ def test_the_number_of_an_article_is_no_error_once_vat_moved() -> None:
     )
     assert short("vat-franchise", before) == (FAIL, Severity.ERROR)
     assert short("vat-franchise", after) == (FAIL, Severity.WARNING)
+    exported = subject("", untaxed, treatment=Treatment.EXPORT_GOODS, zone=Zone.US)
+    moved = dataclasses.replace(exported, invoice=dataclasses.replace(exported.invoice, issued=date(2027, 1, 1)))
+    assert short("export-goods", exported) == (FAIL, Severity.ERROR)
+    assert short("export-goods", moved) == (FAIL, Severity.WARNING)
 
 
 # -- the law of the day -----------------------------------------------------------------------------------------------

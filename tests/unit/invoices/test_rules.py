@@ -11,6 +11,7 @@ from datetime import date
 import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import SIREN_REQUIRED_FROM
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
@@ -118,10 +119,12 @@ def test_an_article_whose_new_number_is_not_sure_has_none() -> None:
 
 
 def test_the_timetable_is_in_order() -> None:
-    days = [milestone.day for milestone in TIMETABLE]
+    days = [milestone.day for milestone in TIMETABLE.values()]
     assert days == sorted(days)
-    assert date(2026, 9, 1) in days and date(2027, 1, 1) in days and date(2027, 9, 1) in days
-    assert all(milestone.fr and milestone.en and milestone.source for milestone in TIMETABLE)
+    # The days of e-invoicing are those of the audit of third parties.
+    issuing = {TIMETABLE["e-invoicing-large"].day, TIMETABLE["e-invoicing-small"].day}
+    assert issuing == {date(2026, 9, 1), date(2027, 9, 1)} == set(SIREN_REQUIRED_FROM.values())
+    assert all(milestone.fr and milestone.en and milestone.source for milestone in TIMETABLE.values())
 
 
 def test_terms_are_those_of_the_law() -> None:

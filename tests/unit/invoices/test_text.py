@@ -93,21 +93,6 @@ def test_an_empty_page_between_two_is_counted() -> None:
     assert found.evidence == Evidence("trois", 3)
 
 
-@pytest.mark.parametrize(
-    ("words", "is_there"),
-    [
-        ("CAPITAL DE", True),
-        ("deuxième page", True),
-        ("capita", False),
-        ("apital", False),
-        ("", False),
-        ("5 000 €", True),
-    ],
-)
-def test_words_are_found_whole(words: str, is_there: bool) -> None:
-    assert (PAPER.find_words(words) is not None) is is_there
-
-
 def test_a_part_of_the_text_can_be_looked_at() -> None:
     word = re.compile("de")
     first = PAPER.find(word)
