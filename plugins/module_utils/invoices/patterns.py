@@ -14,7 +14,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treat
 
 ART = r"art(?:icle|icles|s?\.)?"
 EUR = r"\s?(?:€|eur\b|euros?\b)"
-FORTY = rf"(?<![\d,.])(?:40(?:[.,]00)?{EUR}|(?:€|eur)\s?40(?:[.,]00)?(?![\d]|[.,]\d))"
+FORTY = rf"(?<![\d,.])(?:40(?:[.,]00)?(?: \(quarante\))?{EUR}|quarante(?: \(40\))? euros?\b|(?:€|eur)\s?40(?:[.,]00)?(?![\d]|[.,]\d))"
 # Digits may follow a number only as the page, « 1 / 2 », which Dolibarr prints at the end of its footer.
 NOT_LONGER = r"(?!\d|\s\d(?!\d{0,2}\s?/\s?\d))"
 # A percentage with an amount behind it is the VAT of a line: « 20% 600,00 8 4 800,00 ».
@@ -23,7 +23,7 @@ NOT_OF_A_LINE = r"(?!\s?-?\d[\d ,.]*[.,]\d\d(?!\d|\s?(?:€|eur)))"
 WRITTEN = {
     # The seller.
     "capital": rf"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?(\d(?:[\d .,']*\d)?){EUR}",
-    "rcs": r"(?<![a-z])r\.?\s?c\.?\s?s\.?(?:\s?/\s?r\.?\s?m\.?)?\s?:?\s?(?:r\.?c\.?s\.?\s)?"
+    "rcs": r"(?<![a-z])(?:r\.?\s?c\.?\s?s\.?(?:\s?/\s?r\.?\s?m\.?)?|registre du commerce(?: et des societes)?)\s?:?\s?(?:r\.?c\.?s\.?\s)?"
     r"(?:(?:[ab]\s)?\d{3}\s?\d{3}\s?\d{3}\s)?(?:de |d'|a |- )?([a-z][a-z' .-]{1,40})",
     "fr_vat": rf"(?<![a-z0-9])fr\s?([0-9a-hj-np-z]{{2}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
     "siren": rf"(?<!\d)(?<!\d\s)(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
@@ -49,14 +49,20 @@ WRITTEN = {
     "delivery_address": r"\b(?:adresse|lieu) de livraison\b|\blivre[es]* a\b|\blivraison a\b|\b(?:delivery|shipping) address\b",
     "place_of_performance": r"\b(?:lieu|adresse) (?:de l'|d'|de la |des? )(?:execution|intervention|prestations?|realisation|chantier)",
     # The payment.
-    "escompte": r"(?:pas d'|aucun |sans |ni )\s?escompte"
+    "escompte": r"\b(?:pas|aucune?|sans|ni)\b[^.]{0,30}?\bescompte(?! \(regl)"
     # The rate of VAT is no discount.
-    r"|escompte(?! \(regl)(?:(?!tva).){0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%|non (?:accorde|applicable|prevu)|pas accorde)"
+    r"|escompte(?! \(regl)(?:(?!tva).){0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%)"
+    r"|escompte(?! \(regl)[^.]{0,40}?\b(?:non|nul|pas)\b"
     r"|neant.{0,20}escompte"
     r"|no (?:cash )?discount\b.{0,30}?(?:early|prompt|advance|anticipated)"
+    r"|\bno (?:early|prompt|cash)[ -](?:payment )?discount"
     r"|(?:early|prompt)[ -]payment discount.{0,40}?(?:none|nil|not |\d{1,2}(?:[.,]\d{1,2})?\s?%)",
     "penalty": r"(?:penalites?|indemnites?|interets?)\s(?:de |pour |en cas de |d[eu]s? )?"
-    r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)",
+    r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)"
+    # The rate may stand between the two words.
+    r"|(?:penalites?|interets?)\b(?=.{0,80}?\bretard\b)"
+    r"|\bretard (?:de |du )?(?:paiement|reglement).{0,120}?(?:penalites?\b|interets?\b|indemnite (?:calculee|egale))"
+    r"|(?:penalt(?:y|ies)|interest)(?: charges?)? (?:for|on|in case of|in the event of) late",
     "no_penalty": r"(?:aucune|sans|pas de) penalites?(?: de| pour| en cas de)? (?:retard|paiement tardif)"
     r"|penalites? (?:de|pour) retard\s?:?\s?(?:neant|aucune)",
     "ecb_plus_8": r"(?:bce|ecb|banque centrale europeenne|refinancement).{0,120}?(?:\+|majore[es]* de|augmente[es]* de|plus)"
@@ -65,18 +71,22 @@ WRITTEN = {
     # The amount right after « indemnité forfaitaire », and what it is for: those of kilometres are of another kind.
     rf"|indemnite forfaitaire(?: legale)?(?: de| :| d'un montant de| est de| de :)?\s?{FORTY}.{{0,80}}?"
     r"(?:retard|d\.?\s?441-5|l\.?\s?441-10)"
+    rf"|indemnite forfaitaire[^€]{{0,60}}?\b[ld]\.?\s?441-(?:5|10)[^€]{{0,40}}?{FORTY}"
     rf"|(?:retard|d\.?\s?441-5|l\.?\s?441-10).{{0,80}}?indemnite forfaitaire(?: legale)?"
     rf"(?: de| :| d'un montant de| est de)?\s?{FORTY}"
     rf"|(?:recovery|collection) (?:costs?|charges?|fees?).{{0,100}}?{FORTY}|{FORTY}.{{0,80}}?(?:recovery|collection)",
     # VAT.
-    "franchise_cgi": r"tva non applicable[ ,:(-]{0,4}(?:en application de l'|conformement a l'|selon l')?\s?"
+    "franchise_cgi": r"t\.?v\.?a\.? non applicable[ ,:(-]{0,4}"
+    r"(?:(?:en application de|en vertu de|conformement a|au titre de|selon|suivant) l')?\s?"
     rf"{ART}[ -]?293[ -]?b\b",
-    "franchise_cibs": rf"tva non applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
+    "franchise_cibs": rf"t\.?v\.?a\.? non applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
     r"(?:cibs|impositions (?:sur les|des) biens)",
     "franchise_loose": rf"(?:tva|vat)\b.{{0,40}}?(?:{ART})?[ -]?293[ -]?b\b|\b293[ -]?b\b.{{0,20}}?\bcgi\b",
     "art259_1": r"\b259(?:[ ,-]{1,2}\s?(?:1°|1o|1\b)|[ ,-]{0,3}b\b)|\bl\.?\s?211-92\b|article 44\b.{0,25}directive",
     "art262ter": r"\b262[ -]?ter[ ,-]{0,3}\s?i\b|article 138\b.{0,25}directive",
-    "art262ter_bad": r"\b262[ -]?ter[ ,-]{0,3}\s?(?:1\b|l\b)",
+    "art262ter_bad": r"\b262[ -]?ter[ ,-]{0,3}\s?(?:1\b|l\b)|\b262[ -]?ter\b(?![ ,-]{0,3}\s?i\b)",
+    "intracom_loose": r"\b(?:livraison|vente) intra-?communautaire\b|\bintra-?community supply\b",
+    "export_loose": r"\bexoner.{0,40}?\bexport|\bexport.{0,40}?\bexoner|\bvat exempt.{0,40}?\bexport",
     "art262I": r"\b262[ ,-]{0,3}\s?i\b|\bl\.?\s?213-16\b|article 146\b.{0,25}directive",
     "art261_7": r"\b261[ ,-]*7\b",
     "art294": rf"\b{ART}[ -]?294\b|\bl\.?\s?211-7\b.{{0,40}}?\bcibs\b",

@@ -36,6 +36,12 @@ H1, H2 = date(2026, 6, 30), date(2026, 7, 1)
         ("Intérêts de retard : 12,40?%", H2),
         ("Pénalités de retard : 7,86 % l'an", H1),
         ("Pénalités de retard : 1,5 % par mois", H2),
+        ("Pénalités de 12,40 % en cas de retard de paiement", H2),
+        (
+            "En cas de retard de paiement, seront exigibles une indemnité calculée sur la base de trois fois le taux de "
+            "l'intérêt légal et une indemnité forfaitaire de 40 euros",
+            H2,
+        ),
         ("Late payment penalties: three times the legal interest rate", H2),
         ("Pénalités de retard : 12,40 % 40,00 € de frais", H2),
     ],
