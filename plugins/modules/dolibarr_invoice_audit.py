@@ -290,9 +290,11 @@ options:
   s3_bucket:
     description: Bucket that holds the restore points, needed for O(pdfs=restore_point).
     type: str
+    required: false
   s3_prefix:
     description: What every key begins with, without a slash at either end, needed for O(pdfs=restore_point).
     type: str
+    required: false
   baseline:
     description:
       - File on the host that runs the module with the findings that somebody accepted, so that only others count. A list in YAML or JSON, each

@@ -130,7 +130,7 @@ def test_no_invoice_at_all_is_no_mistake(stand_in: StandIn) -> None:
 def test_a_missing_pdf_is_a_finding_and_its_words_are_not_known(stand_in: StandIn, tmp_path: pathlib.Path) -> None:
     documents = documents_at(tmp_path)
     (documents / "facture/FA2502-0003/FA2502-0003.pdf").unlink()
-    where = {"pdfs": "documents", "documents_path": str(documents)}
+    where: dict[str, Any] = {"pdfs": "documents", "documents_path": str(documents)}
     report = audited(stand_in, invoices=["FA2502-0003"], **where, **KNOWN)
     results = results_of(report, "FA2502-0003")
     (invoice,) = report["audit"]["invoices"]
@@ -146,7 +146,7 @@ def test_a_missing_pdf_is_a_finding_and_its_words_are_not_known(stand_in: StandI
 def test_a_pdf_that_cannot_be_read_fails_no_rule_of_the_paper(stand_in: StandIn, tmp_path: pathlib.Path) -> None:
     documents = documents_at(tmp_path)
     (documents / "facture/FA2502-0003/FA2502-0003.pdf").write_bytes(b"no PDF at all")
-    where = {"pdfs": "documents", "documents_path": str(documents)}
+    where: dict[str, Any] = {"pdfs": "documents", "documents_path": str(documents)}
     report = audited(stand_in, invoices=["FA2502-0003"], **where, **KNOWN)
     results = results_of(report, "FA2502-0003")
     (invoice,) = report["audit"]["invoices"]
