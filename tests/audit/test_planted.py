@@ -371,22 +371,22 @@ DEFECTS: dict[str, tuple[str, Plant, str]] = {
     "no « Autoliquidation » of works": (
         "subcontracted works",
         lambda one: note(one, "Autoliquidation", ""),
-        "reverse-charge-construction vat-0-unexplained",
+        "reverse-charge-construction",
     ),
     "262 ter 1 in a digit": (
         "goods in the EU",
         lambda one: note(one, "ter, I", "ter, 1"),
-        "intracom-goods vat-0-unexplained",
+        "intracom-goods",
     ),
     "262 ter for an export": (
         "goods exported",
         lambda one: note(one, "262, I", "262 ter, I"),
-        "export-goods vat-0-unexplained",
+        "export-goods",
     ),
     "an exemption without its article": (
         "training",
         lambda one: note(one, "Exonération de TVA, article 261, 4, 4° a du CGI", "Exonération de TVA"),
-        "exemption-domestic vat-0-unexplained",
+        "exemption-domestic",
     ),
     "0 % without a reason": (
         "training",

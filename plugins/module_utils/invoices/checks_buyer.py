@@ -30,7 +30,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper, flat
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import number_pattern, phrase
 
 POSTAL_CODE = re.compile(r"(?<![\w.,/])(?<!\d-)(\d{5}) [a-z]{2}")
@@ -46,7 +46,11 @@ def buyer_name_address(subject: Subject, rule: Rule) -> Outcome:
     if paper is None:
         return no_paper(subject)
     wanted = phrase(customer.name)
-    name = paper.find(wanted) if wanted else None
+    if wanted is None:
+        return undetermined(f"The name {customer.name} has no letter that could be looked for: read its PDF.")
+    name = paper.find(wanted)
+    if name is None and subject.invoice.contact_ids:
+        return undetermined(f"It is addressed to a contact of {customer.name}: see that it is the right one.")
     if name is None:
         return failed(f"It is not addressed to {customer.name}, whose invoice it is: find out whom it was sent to.")
     lines = [line for line in customer.address.splitlines() if phrase(line)]
@@ -108,6 +112,8 @@ def buyer_siren(subject: Subject, rule: Rule) -> Outcome:
     customer, paper = subject.customer, subject.paper
     if customer is None:
         return undetermined(NO_CUSTOMER)
+    if customer.country == "MC":
+        return needless("In Monaco nobody has a SIREN.")
     siren = siren_of(customer)
     if not siren:
         return undetermined(f"The SIREN of {customer.name} is not known: enter it into Dolibarr.")
@@ -136,8 +142,7 @@ def buyer_order_number(subject: Subject, rule: Rule) -> Outcome:
         return undetermined("Dolibarr has no reference of the customer's: if an order had a number, enter it.")
     if subject.paper is None:
         return no_paper(subject)
-    wanted = phrase(reference)
-    found = subject.paper.find(wanted) if wanted else None
+    found = subject.paper.find(phrase(reference) or re.compile(re.escape(flat(reference))))
     return passed(found) if found else failed(f"The customer's order number {reference} is not on it: print it.")
 
 

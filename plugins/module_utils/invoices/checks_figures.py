@@ -26,7 +26,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treat
     NOT_CHARGED,
     is_worth_nothing,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType, Line, ProductType
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
+    Invoice,
+    InvoiceType,
+    Line,
+    ProductType,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import (
     api,
     pdf_matches_number,
@@ -51,7 +56,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording imp
 )
 
 HUNDRED = Decimal(100)
-UNIT_PRECISION = Decimal("0.00001")  # of a unit price, which Dolibarr may have made from one with tax
 # How a currency is written besides its code.
 CURRENCIES = {
     "EUR": r"€|euros?",
@@ -76,7 +80,8 @@ def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
     if is_foreign(subject):
         return undetermined("The bases by rate are not known in the currency of the invoice: compare them by hand.")
     places = []
-    for rate, lines in sorted(by_rate.items(), reverse=True):
+    # What bears no tax has no rate; its own reason is another rule.
+    for rate, lines in sorted(((rate, lines) for rate, lines in by_rate.items() if rate), reverse=True):
         base, tax = total(line.total_ht for line in lines), total(line.total_tva for line in lines)
         found = subject.paper.find(amount_pattern(base, any_sign=True))
         if found is None:
@@ -100,8 +105,8 @@ def _totals(subject: Subject) -> tuple[Decimal, Decimal, Decimal]:
 
 
 def _is_any_sign(subject: Subject) -> bool:
-    """Whether a credit note may be printed without the minus sign."""
-    return subject.invoice.is_credit_note and subject.options.positive_credit_notes
+    """A credit note may be printed without the minus sign (INVOICE_POSITIVE_CREDIT_NOTE)."""
+    return subject.invoice.is_credit_note
 
 
 def totals_present(subject: Subject, rule: Rule) -> Outcome:
@@ -173,73 +178,84 @@ def _unlabelled(paper: Paper, labelled: Labelled, amount: Decimal, any_sign: boo
 def totals_arithmetic(subject: Subject, rule: Rule) -> Outcome:
     """Lines and totals add up, with the rounding that Dolibarr does."""
     invoice = subject.invoice
+    slack = _slack(invoice)
     for place, line in enumerate(invoice.lines, 1):
-        if wrong := _line_fault(line, invoice.type is InvoiceType.SITUATION):
+        wrong = _line_fault(line, slack[line.vat_rate], invoice.type is InvoiceType.SITUATION)
+        if wrong:
             return failed(f"Line {place}: {wrong}; correct it by a credit note.", api(line.description))
     # The lines of a later situation are cumulative while its totals are the difference.
     is_later = invoice.type is InvoiceType.SITUATION and any(line.previous_id for line in invoice.lines)
     if invoice.lines and not is_later:
+        on_no_line = invoice.other_taxes - total(line.other_taxes for line in invoice.lines)
         for name, stated, summed in (
             ("without tax", invoice.total_ht, total(line.total_ht for line in invoice.lines)),
             ("of VAT", invoice.total_tva, total(line.total_tva for line in invoice.lines)),
-            ("with tax", invoice.total_ttc - _stamp(subject), total(line.total_ttc for line in invoice.lines)),
+            ("with tax", invoice.total_ttc, total(line.total_ttc for line in invoice.lines) + on_no_line),
         ):
             if abs(stated - summed) >= TOLERANCE:
                 return failed(
                     f"The total {name} is {money(stated)} and the lines make {money(summed)}: correct it by a credit note."
                 )
-    made = invoice.total_ht + _charged(subject) + invoice.other_taxes
-    if abs(made - invoice.total_ttc) >= TOLERANCE:
+    made = invoice.total_ht + invoice.total_tva + invoice.other_taxes
+    # VAT that is noted and not charged (NPR) is in the total of VAT and may not be in the total with tax.
+    noted = total(line.total_tva for line in invoice.lines if line.info_bits & NOT_CHARGED)
+    if all(abs(total_ttc - invoice.total_ttc) >= TOLERANCE for total_ttc in (made, made - noted)):
         return failed(
             f"The totals without tax and of taxes make {money(made)} and the total with tax is {money(invoice.total_ttc)}:"
             " correct it by a credit note."
         )
-    return _by_rate(subject) or passed(api(f"{money(invoice.total_ht)} + {money(invoice.total_tva)}"))
+    return _by_rate(invoice) or passed(api(f"{money(invoice.total_ht)} + {money(invoice.total_tva)}"))
 
 
-def _stamp(subject: Subject) -> Decimal:
-    """Other taxes that are in the total and on no line."""
-    return subject.invoice.other_taxes - total(line.other_taxes for line in subject.invoice.lines)
+def _rates(invoice: Invoice) -> dict[Decimal, tuple[Decimal, Decimal, int]]:
+    """Of each rate, the tax that its lines bear, the tax on their sum, and how many lines there are."""
+    found = {}
+    for rate in {line.vat_rate for line in invoice.lines}:
+        lines = [line for line in invoice.lines if line.vat_rate == rate]
+        base = total(line.total_ht for line in lines)
+        found[rate] = total(line.total_tva for line in lines), cents(base * rate / HUNDRED), len(lines)
+    return found
 
 
-def _charged(subject: Subject) -> Decimal:
-    """The VAT in the total with tax: that of NPR lines is noted and not charged."""
-    noted = total(line.total_tva for line in subject.invoice.lines if not _is_charged(line))
-    return subject.invoice.total_tva - noted
+def _slack(invoice: Invoice) -> dict[Decimal, Decimal]:
+    """By how much the tax of a line may differ from what its rate makes.
+
+    A cent; where the tax was rounded on the sum of the lines of a rate (MAIN_ROUNDOFTOTAL_NOT_TOTALOFROUND), one line
+    bears the cents of all.
+    """
+    return {rate: CENT * (count if borne == made else 1) for rate, (borne, made, count) in _rates(invoice).items()}
 
 
-def _is_charged(line: Line) -> bool:
-    return not line.info_bits & NOT_CHARGED
-
-
-def _line_fault(line: Line, is_situation: bool) -> str:
+def _line_fault(line: Line, slack: Decimal, is_situation: bool) -> str:
     if line.product_type is ProductType.TEXT:
         return ""
-    if _is_charged(line) and abs(line.total_ht + line.total_tva + line.other_taxes - line.total_ttc) >= TOLERANCE:
+    is_charged = not line.info_bits & NOT_CHARGED
+    if is_charged and abs(line.total_ht + line.total_tva + line.other_taxes - line.total_ttc) >= TOLERANCE:
         return f"{money(line.total_ht)} and VAT of {money(line.total_tva)} do not make {money(line.total_ttc)}"
     tax = cents(line.total_ht * line.vat_rate / HUNDRED)
-    if abs(line.total_tva - tax) > CENT:
-        return (
-            f"VAT at {shown(line.vat_rate)} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
-        )
+    if abs(line.total_tva - tax) > slack:
+        rate = shown(line.vat_rate)
+        return f"VAT at {rate} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
     # The progress of a situation may be counted from its beginning or from the last one.
     if not is_situation and line.discount_id is None:
         net = line.quantity * line.unit_price * (1 - line.discount_percent / HUNDRED)
-        if abs(line.total_ht - net) > CENT + abs(line.quantity) * UNIT_PRECISION:
+        if abs(line.total_ht - net) > CENT + abs(line.quantity) * _precision(line.unit_price):
             return f"quantity, price and discount make {money(net)} and not {money(line.total_ht)}"
     return ""
 
 
-def _by_rate(subject: Subject) -> Outcome | None:
-    by_rate: dict[Decimal, list[Line]] = defaultdict(list)
-    for line in subject.invoice.lines:
-        by_rate[line.vat_rate].append(line)
-    for rate, lines in sorted(by_rate.items()):
-        base, tax = total(line.total_ht for line in lines), total(line.total_tva for line in lines)
-        if abs(tax - cents(base * rate / HUNDRED)) > CENT * len(lines):
+def _precision(price: Decimal) -> Decimal:
+    """Half of the last place of a unit price, which was rounded if it was made from one with tax."""
+    exponent = price.normalize().as_tuple().exponent
+    return Decimal(5).scaleb(min(-2, exponent if isinstance(exponent, int) else 0) - 1)
+
+
+def _by_rate(invoice: Invoice) -> Outcome | None:
+    for rate, (borne, made, count) in sorted(_rates(invoice).items()):
+        if abs(borne - made) > CENT * count:
             return failed(
-                f"VAT at {shown(rate)} % of {money(base)} is {money(base * rate / HUNDRED)} and not {money(tax)}: look at"
-                " the rounding that is set in Dolibarr.",
+                f"The lines at {shown(rate)} % bear VAT of {money(borne)} and their sum makes {money(made)}: look at the"
+                " rounding that is set in Dolibarr.",
                 severity=Severity.WARNING,
             )
     return None

@@ -29,7 +29,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns im
     NOT_OF_A_LINE,
     PATTERNS,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Sector, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import (
+    Outcome,
+    Sector,
+    Status,
+    Subject,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import (
     MAXIMUM_TERMS,
@@ -116,7 +121,7 @@ TERMS = (
     Terms(
         re.compile(
             LABEL + r"(?:due in |reglement (?:sous|a) |sous |a |net )?(\d{1,3})\s?(?:jours?|days?),?"
-            r" (?:net,? )?(?:fin de mois|end of (?:the )?month)"
+            r" (?:net,? )?(?:fin de mois|end of (?:the )?month)(?! le)"
         ),
         _end_of_month,
     ),
@@ -194,8 +199,8 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
     outcomes = [_judged(found, rates) for found in _rates(subject.paper, spoken)]
     if not outcomes:
         return failed("It speaks of late-payment penalties without their rate: print « BCE + 10 points ».", spoken[0])
-    # Where a sentence gives two rates, such as a fixed one and that of the law, the first is the seller's.
-    return outcomes[0]
+    # The terms of sale may be printed after the mention: one of them is enough.
+    return next((outcome for outcome in outcomes if outcome.status is Status.PASS), outcomes[0])
 
 
 def _rates(paper: Paper, spoken: list[Found]) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity, money
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Party, Treatment
@@ -23,7 +24,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
 
 # Reasons for charging no VAT, by the names of their patterns, and where a customer must be for each to be right.
 HOME = frozenset((Zone.FR, Zone.DROM, Zone.UNKNOWN))
@@ -36,6 +37,7 @@ REASONS = {
     "art261_7": ANYWHERE,
     "art259_1": ABROAD,
     "art262ter": EUROPE,
+    "art262ter_bad": EUROPE,
     "art262I": ABROAD,
     "art294": frozenset((Zone.DROM,)),
     "franchise_cgi": ANYWHERE,
@@ -47,7 +49,7 @@ OTHER_REASONS = re.compile(
     r"\b259[ -]?[abcd]\b|\b26[23][ ,-]{0,2}ii\b|\b263\b.{0,25}\bcgi\b|\b27[57][ -]?a?\b.{0,40}\bcgi\b|\b29[58]\b.{0,40}\bcgi\b"
     r"|\bart(?:icle|\.)? ?(?:13[0-9]|14[0-9]|15[0-9]|4[4-9]|5[0-9])\b.{0,40}directive|\bdebours\b|\bl\.?\s?2[1-4]\d-\d{1,3}\b"
 )
-UNTAXED = frozenset((Treatment.MARGIN, Treatment.DEBOURS, Treatment.FRANCHISE, Treatment.SET_OFF))
+SMALL = Decimal(150)  # euros without tax
 
 
 def vat_franchise(subject: Subject, rule: Rule) -> Outcome:
@@ -64,46 +66,46 @@ def vat_franchise(subject: Subject, rule: Rule) -> Outcome:
 
 
 def vat_0_unexplained(subject: Subject, rule: Rule) -> Outcome:
-    """Lines at 0 % have a reason, on the paper or in a line's own words, that can be right for where the customer is."""
-    lines = list(_untaxed(subject))
+    """A line at 0 % whose treatment does not follow from the customer has a reason, and one that can be right there.
+
+    Of the treatments that do follow each has a rule of its own; services outside the EU need no mention at all.
+    """
+    lines = [line for line, treatment in _untaxed(subject) if treatment is Treatment.UNKNOWN]
     if not lines:
-        return needless("It has no line at 0 %.")
+        return needless()
     if subject.paper is None:
         return no_paper(subject)
-    found = list(_reasons(subject))
+    found = list(_reasons(subject.paper))
     right = [place for place, zones in found if subject.zone in zones]
     if right:
         return passed(right[0])
-    invoice = subject.invoice
     # The reference may be left out of a small invoice and of a credit note (242 nonies A, II).
-    is_lenient = abs(invoice.total_ht) <= 150 or invoice.is_credit_note
-    severity = Severity.INFO if is_lenient else Severity.WARNING if found else None
+    is_lenient = abs(subject.invoice.total_ht) <= SMALL or subject.invoice.is_credit_note
     if found:
         return failed(
-            "The reason on it for charging no VAT is not one for a customer who is there: print the right one, or charge VAT.",
+            "The reason on it for charging no VAT is none for a customer who is there: print the right one, or charge VAT.",
             found[0][0],
-            severity=severity,
+            severity=Severity.INFO if is_lenient else Severity.WARNING,
         )
     return failed(
         "It has a line at 0 % and no reason for it: print the article that applies, or charge VAT.",
         api(lines[0].description or lines[0].label),
-        severity=severity,
+        severity=Severity.INFO if is_lenient else None,
     )
 
 
-def _untaxed(subject: Subject) -> Iterator[Line]:
+def _untaxed(subject: Subject) -> Iterator[tuple[Line, Treatment]]:
+    """The lines that are sold without VAT."""
     for line, verdict in zip(subject.invoice.lines, subject.treatments, strict=True):
-        if verdict is not None and not line.vat_rate and verdict.treatment not in UNTAXED and line.discount_id is None:
-            yield line
+        if verdict is not None and not line.vat_rate and line.discount_id is None:
+            yield line, verdict.treatment
 
 
-def _reasons(subject: Subject) -> Iterator[tuple[Found, frozenset[Zone]]]:
-    if subject.paper is None:
-        return
+def _reasons(paper: Paper) -> Iterator[tuple[Found, frozenset[Zone]]]:
     for name, zones in REASONS.items():
-        if found := subject.paper.find(PATTERNS[name]):
+        if found := paper.find(PATTERNS[name]):
             yield found, zones
-    if found := subject.paper.find(OTHER_REASONS):
+    if found := paper.find(OTHER_REASONS):
         yield found, ANYWHERE
 
 
@@ -135,7 +137,7 @@ def electronic_services_oss(subject: Subject, rule: Rule) -> Outcome:
     """Nothing goes untaxed to a consumer in the EU; what is taxed there is declared by OSS."""
     if Party.read(subject.customer).has_eu_number:
         return needless()
-    untaxed = list(_untaxed(subject))
+    untaxed = [line for line, treatment in _untaxed(subject) if treatment is Treatment.UNKNOWN]
     if not untaxed:
         return needless("VAT is charged.")
     if subject.kind is not Kind.CONSUMER:

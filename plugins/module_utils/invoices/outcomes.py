@@ -9,20 +9,18 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common im
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Evidence, Found
 
-Shown = Evidence | Found | None
 
-
-def passed(*evidence: Shown) -> Outcome:
+def passed(*evidence: Evidence | Found | None) -> Outcome:
     """It is as it should be, by what was found."""
     return Outcome(Status.PASS, evidence=_shown(evidence))
 
 
-def failed(message: str, *evidence: Shown, severity: Severity | None = None) -> Outcome:
+def failed(message: str, *evidence: Evidence | Found | None, severity: Severity | None = None) -> Outcome:
     """It is not as it should be; ``severity`` where this matters more or less than the rule says."""
     return Outcome(Status.FAIL, message, _shown(evidence), severity)
 
 
-def undetermined(message: str, *evidence: Shown) -> Outcome:
+def undetermined(message: str, *evidence: Evidence | Found | None) -> Outcome:
     """It cannot be told, and why."""
     return Outcome(Status.UNDETERMINED, message, _shown(evidence))
 
@@ -37,5 +35,5 @@ def unknown_seller(field: str) -> Outcome:
     return undetermined(f"The seller's {field} is not known: fill in seller.{field}.")
 
 
-def _shown(evidence: tuple[Shown, ...]) -> tuple[Evidence, ...]:
+def _shown(evidence: tuple[Evidence | Found | None, ...]) -> tuple[Evidence, ...]:
     return tuple(one.evidence if isinstance(one, Found) else one for one in evidence if one is not None)

@@ -24,18 +24,25 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import
 
 # Words that one writes out and the other shortens or leaves away.
 JOINING = frozenset(("et", "and", "cedex", "the"))
+# Words of addresses that may be shortened, each with all of its forms.
 SHORTENED = {
-    "avenue": r"av(?:enue|e)?",
-    "boulevard": r"b(?:oulevar)?d",
-    "place": r"pl(?:ace)?",
-    "impasse": r"imp(?:asse)?",
-    "chemin": r"ch(?:emin|e)?",
-    "route": r"r(?:ou)?te",
-    "allee": r"all(?:ee)?",
-    "faubourg": r"f(?:aubour)?g",
-    "batiment": r"bat(?:iment)?",
-    "saint": r"s(?:ain)?t",
-    "sainte": r"s(?:ain)?te",
+    form: rf"(?:{forms.replace(' ', '|')})"
+    for forms in (
+        "avenue av ave",
+        "boulevard bd bld blvd bvd",
+        "place pl",
+        "impasse imp",
+        "chemin ch che chem",
+        "route rte",
+        "allee all",
+        "faubourg fg fbg",
+        "batiment bat bt",
+        "saint st",
+        "sainte ste",
+        "square sq",
+        "residence res",
+    )
+    for form in forms.split()
 }
 BETWEEN = r"[^a-z0-9]{0,3}(?:(?:et|and)[^a-z0-9]{1,3})?"
 ENGLISH = re.compile(r"\binvoice date\b|\btotal \((?:excl|inc)|\bdue date\b|\bpayment terms\b")
@@ -44,20 +51,23 @@ WRITTEN_DATE = (
     rf"|\d{{1,2}}(?:er|e|st|nd|rd|th)? (?:{'|'.join((*MONTHS, *ENGLISH_MONTHS))}) \d{{4}}"
     rf"|(?:{'|'.join(ENGLISH_MONTHS)}) \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}"
 )
-ISSUED = r"date (?:de |d')?(?:la )?factur\w*|invoice date|date d'emission|facture du|date de l'avoir"
-DUE = r"(?:date (?:d'|limite d'|limite de )?)?(?:echeance|reglement|paiement)(?: le)?|due date|payable (?:le|avant le)|a regler (?:le|avant le)"
+ISSUED = r"date (?:de |d')?(?:la )?factur\w*|invoice date|date d'emission|date de l'avoir"
+DUE = (
+    r"date (?:d'|limite d')?echeance|date limite de (?:reglement|paiement)|echeance(?: le)?|due date"
+    r"|payable (?:le|avant le)|a regler (?:le|avant le)"
+)
 WRITTEN_AMOUNT = r"-?\s?(?:\d{1,3}(?:[ .,']\d{3})+|\d+)[.,]\d{2}(?!\d)"
 TOTAL_HT = r"(?:montant |total )(?:net )?(?:ht|hors taxes?)|total \(excl\. tax\)|total excl(?:uding|\.) (?:tax|vat)"
 TOTAL_TTC = r"(?:montant |total )(?:net )?ttc|net a payer|total \(inc\. tax\)|total incl(?:uding|\.) (?:tax|vat)"
 
 
 def phrase(words: str) -> re.Pattern[str] | None:
-    """Words in this order, whatever stands between them; None when there are none.
+    """Words in this order, whatever stands between them; None when there is nothing to look for.
 
     A letter that the fonts of a PDF do not have may come out as anything.
     """
     wanted = [word for word in re.findall(r"[^\W_]+", flat(words)) if word not in JOINING]
-    if not wanted:
+    if not any(sign.isascii() for word in wanted for sign in word):
         return None
     return re.compile(rf"(?<![a-z0-9]){BETWEEN.join(map(_word, wanted))}(?![a-z0-9])")
 
@@ -108,14 +118,16 @@ def labelled_day(paper: Paper, label: str, day: date) -> Labelled:
 def labelled_amount(paper: Paper, label: str, amount: Decimal, any_sign: bool = False) -> Labelled:
     """The amounts beside a label."""
     written = re.compile(rf"(?<![a-z])(?:{label})\s?(?::\s?)?(?:(?:€|eur|\$|£)\s?)?({WRITTEN_AMOUNT})")
-    return _sorted_out(paper, written, [amount_pattern(amount, any_sign)])
+    return _sorted_out(paper, written, [amount_pattern(amount, any_sign)], any_sign)
 
 
-def _sorted_out(paper: Paper, written: re.Pattern[str], patterns: list[re.Pattern[str]]) -> Labelled:
+def _sorted_out(
+    paper: Paper, written: re.Pattern[str], patterns: list[re.Pattern[str]], any_sign: bool = False
+) -> Labelled:
     right: list[Found] = []
     wrong: list[Found] = []
     for found in paper.find_all(written):
-        said = found[1].strip()
+        said = found[1].lstrip("- ") if any_sign else found[1].strip()
         (right if any(pattern.fullmatch(said) for pattern in patterns) else wrong).append(found)
     return Labelled(tuple(right), tuple(wrong))
 
