@@ -193,7 +193,9 @@ def _content(report: Mapping[str, Any]) -> list[Element]:
         _section("charts", el("div", *charts, class_="charts")) if charts else None,
         fill(report),
         _section("findings", findings(report)),
-        _section("invoices", invoices(report)) if report["invoices"] is not None else None,
+        _section("invoices", _left_out(report["scope"]["left_out"]), invoices(report))
+        if report["invoices"] is not None
+        else None,
         *(
             _section(part, _lead(report, part), *getattr(html_parts, part)(report[part]))
             if report[part] is not None
@@ -216,6 +218,12 @@ def _lead(report: Mapping[str, Any], part: str) -> Element | None:
     words = word("open-finding" if number == 1 else "open-findings")
     choices = f"section={part}&acceptance=open"
     return el("p", el("a", f"{number} ", words, href="#findings", data_choose=choices), class_="lead")
+
+
+def _left_out(counts: Mapping[str, int] | None) -> Element | None:
+    """How many were no invoices, where there were any."""
+    number = sum((counts or {}).values())
+    return el("p", f"{number} ", word("left-out"), class_="lead") if number else None
 
 
 def _foot(report: Mapping[str, Any]) -> Element:

@@ -31,6 +31,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 6, 10, 26
 ROW = 34  # of a bar that lies
 MOST_RULES = 8
 MOST_LABELS = 5
+SEVERITIES = ("error", "warning", "info")
 GRID = 4  # lines at most on each side of zero
 
 
@@ -46,7 +47,7 @@ class Series(NamedTuple):
 def draw(report: Mapping[str, Any]) -> list[Element]:
     """All charts of a report that have something to show."""
     charts = report["charts"]
-    receipts, vat = charts["receipts_by_month"], charts["vat_by_month"]
+    receipts, vat = _every_month(charts["receipts_by_month"]), charts["vat_by_month"]
     figures = [
         _figure("receipts", *_by_month(receipts, Series("a", "received", _of(receipts, "received")),
                                        Series("b", "paid-back", [_turned(one) for one in _of(receipts, "paid_back")]))),
@@ -54,7 +55,7 @@ def draw(report: Mapping[str, Any]) -> list[Element]:
         _figure("vat", *_by_month(vat, Series("a", "collected", _of(vat, "collected")),
                                   Series("b", "deductible", [_turned(one) for one in _of(vat, "deductible")]),
                                   Series("c", "vat-net", _of(vat, "net"), is_line=True))),
-        _figure("findings", _findings(charts["findings_by_check"], report["checks"])),
+        _figure("findings", *_findings(charts["findings_by_check"], report["checks"])),
     ]  # fmt: skip
     return [figure for figure in figures if figure is not None]
 
@@ -70,6 +71,22 @@ def _figure(name: str, drawing: Element | None, legend: Element | None = None) -
 
 def _of(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
     return [str(row[key]) for row in rows]
+
+
+def _every_month(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Also the months without a movement, so that the distance between bars is time."""
+    known = {_month_number(row["month"]): row for row in rows}
+    if not known:
+        return []
+    still = dict.fromkeys(rows[0], "0.00")
+    return [
+        known.get(number) or {**still, "month": f"{number // 12:04}-{number % 12 + 1:02}"}
+        for number in range(min(known), max(known) + 1)
+    ]
+
+
+def _month_number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
 def _turned(value: str) -> str:
@@ -133,42 +150,47 @@ def _ageing(rows: Sequence[Mapping[str, Any]]) -> Element | None:
         look = f"age{place}"
         label = named("bucket", row["bucket"], "text")
         value = amount(row["amount"], "text")
-        _lie(drawing, place, label, value, abs(float(row["amount"])) / longest, look)
+        _lie(drawing, place, label, value, (abs(float(row["amount"])) / longest, look))
     return drawing
 
 
-def _findings(rows: Sequence[Mapping[str, Any]], checks: Mapping[str, Any]) -> Element | None:
-    """The checks with most findings, in the colour of their severity; the others counted."""
-    if not rows:
-        return None
-    shown, others = rows[:MOST_RULES], rows[MOST_RULES:]
-    rest = sum(row["count"] for row in others)
-    longest = max(row["count"] for row in shown)
+def _findings(rows: Sequence[Mapping[str, Any]], checks: Mapping[str, Any]) -> tuple[Element | None, Element | None]:
+    """The checks with most errors, then warnings, then remarks, each in its colours; the others counted."""
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        counts.setdefault(row["check"], [0] * len(SEVERITIES))[SEVERITIES.index(row["severity"])] += row["count"]
+    if not counts:
+        return None, None
+    ordered = sorted(counts.items(), key=lambda item: ([-count for count in item[1]], item[0]))
+    shown, others = ordered[:MOST_RULES], ordered[MOST_RULES:]
+    longest = max(sum(of_check) for _check, of_check in shown)
     drawing = _svg(ROW * (len(shown) + bool(others)))
-    for place, row in enumerate(shown):
-        label = check_name(row["check"], checks, "text")
-        _lie(drawing, place, label, el("text", str(row["count"])), row["count"] / longest, row["severity"])
+    for place, (check, of_check) in enumerate(shown):
+        parts = [(count / longest, look) for count, look in zip(of_check, SEVERITIES, strict=True)]
+        _lie(drawing, place, check_name(check, checks, "text"), el("text", str(sum(of_check))), *parts)
     if others:
+        rest = sum(sum(of_check) for _check, of_check in others)
         label = el("text", f"{len(others)} ", word("chart.others", "tspan"))
         _lie(drawing, len(shown), label, el("text", str(rest)))
-    return drawing
+    found = [look for place, look in enumerate(SEVERITIES) if any(of_check[place] for of_check in counts.values())]
+    return drawing, el("ul", *(word(f"count.{look}", "li", class_=look) for look in found), class_="legend")
 
 
-def _lie(
-    drawing: Element, place: int, label: Element, value: Element, share: float | None = None, look: str = ""
-) -> None:
-    """A name and a figure; below them a bar that lies, where it has a length."""
+def _lie(drawing: Element, place: int, label: Element, value: Element, *parts: tuple[float, str]) -> None:
+    """A name and a figure; below them a bar that lies, of parts with their lengths and looks, where there are any."""
     y = place * ROW
     for text, x, side in ((label, 0, "start"), (value, WIDTH, "end")):
         text.set("x", str(x))
         text.set("y", str(y + 13))
         text.set("class", f"label {side}")
     add(drawing, label, value)
-    if share is None:
-        return
-    add(drawing, _shape("rect", x=0, y=y + 19, width=WIDTH, height=7, rx=3.5, class_="track"))
-    if share:
-        add(drawing, _shape("rect", x=0, y=y + 19, width=max(share * WIDTH, 2), height=7, rx=3.5, class_=look))
+    if parts:
+        add(drawing, _shape("rect", x=0, y=y + 19, width=WIDTH, height=7, class_="track"))
+    begin = 0.0
+    for share, look in parts:
+        if share:
+            add(drawing, _shape("rect", x=begin, y=y + 19, width=max(share * WIDTH, 2), height=7, class_=look))
+        begin += share * WIDTH
 
 
 def _tip(month: str, value: str) -> Element:

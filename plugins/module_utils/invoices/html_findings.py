@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -35,6 +36,8 @@ Report = Mapping[str, Any]
 SEVERITIES = ("error", "warning", "info")
 LEVELS = ("error", "warning", "undetermined", "pass")
 STATUSES = ("fail", "undetermined", "pass", "not_applicable")
+# What a result says: how bad it is, or what else became of the rule.
+KINDS = (*(f"severity.{severity}" for severity in SEVERITIES), *(f"status.{status}" for status in STATUSES[1:]))
 # More is folded.
 MOST_GAPS = 6
 
@@ -43,11 +46,11 @@ def findings(report: Report) -> Element:
     """All findings, worst first."""
     links = places(report)
     rows = [_finding(finding, report, links) for finding in report["findings"]]
-    columns = (Column("severity"), Column("section"), Column("subject"), Column("finding"), Column("acceptance"))
+    columns = (Column("severity"), Column("section"), Column("subject"), Column("finding"))
     choices = {
         "severity": ("severity", "severity"),
         "section": ("section", "section"),
-        "acceptance": ("acceptance", "state"),
+        "acceptance": ("acceptance", "accepted"),
     }
     return table("findings-table", columns, rows, choices)
 
@@ -69,9 +72,9 @@ def _finding(finding: Report, report: Report, links: Mapping[str, str]) -> Row:
             el("p", finding["message"], lang="en"),
             _evidence(finding["evidence"]),
             _sources(finding["sources"]),
+            _acceptance(accepted) if accepted else None,
             class_="found",
         ),
-        text(*_acceptance(accepted), class_="acceptance"),
     )
     state = "accepted" if accepted else "open"
     return Row(cells, {"severity": finding["severity"], "section": finding["section"], "acceptance": state})
@@ -100,17 +103,19 @@ def _sources(sources: Iterable[str]) -> Element | None:
     return el("p", texts, class_="sources") if texts else None
 
 
-def _acceptance(accepted: Report | None) -> tuple[Child, ...]:
-    """Who accepted a finding, why, and until when."""
-    if accepted is None:
-        return (word("state.open"),)
-    return (
+def _acceptance(accepted: Report) -> Element:
+    """Who accepted a finding, until when, and why."""
+    return el(
+        "p",
         word("accepted-by"),
         " ",
         el("b", accepted["who"]),
         " ",
-        *((word("until"), " ", day(accepted["until"])) if accepted["until"] else ()),
-        el("p", accepted["why"]),
+        word("until"),
+        " ",
+        day(accepted["until"]),
+        f" — {accepted['why']}",
+        class_="accepted",
     )
 
 
@@ -133,12 +138,14 @@ def invoices(report: Report) -> Element:
 
 
 def _invoice(invoice: Report, url: str) -> Row:
-    counts = invoice["counts"]
+    counts = Counter(_what(result) for result in invoice["results"])
     numbers: list[Child] = [
-        el("span", str(counts[status]), class_=f"dot {status.replace('_', '-')}", data_title=f"status.{status}")
-        for status in STATUSES
-        if counts[status]
+        el("span", str(counts[what]), class_=f"dot {what.rpartition('.')[2]}", data_title=what)
+        for what in KINDS
+        if counts[what]
     ]
+    # Errors first, then warnings, then remarks, then what is unknown.
+    weight = sum(counts[what] * 1000 ** (3 - place) for place, what in enumerate(KINDS[:4]))
     kind = None if invoice["type"] == "standard" else named("type", invoice["type"], "small")
     cells = (
         text(badge("verdict-of", invoice["verdict"]), value=LEVELS.index(invoice["verdict"])),
@@ -154,10 +161,14 @@ def _invoice(invoice: Report, url: str) -> Row:
         _amount(invoice["total_ht"], invoice["currency"]),
         _amount(invoice["total_ttc"], invoice["currency"]),
         text(badge("pdf", invoice["pdf"]["state"])),
-        el("td", *joined(" ", numbers), class_="figure results", data_v=counts["fail"] * 1000 + counts["undetermined"]),
+        el("td", *joined(" ", numbers), class_="figure results", data_v=weight),
     )
     filters = {"verdict": invoice["verdict"], "type": invoice["type"], "pdf": invoice["pdf"]["state"]}
     return Row(cells, filters, lazy=str(invoice["id"]), id=f"invoice-{invoice['id']}")
+
+
+def _what(result: Report) -> str:
+    return f"severity.{result['severity']}" if result["status"] == "fail" else f"status.{result['status']}"
 
 
 def _amount(value: str, currency: str) -> Element:

@@ -203,6 +203,12 @@ SCRIPT = r"""
     const item = target.closest("tbody.item");
     if (item && !target.closest(".detail") && !String(getSelection())) open(item, !item.classList.contains("open"));
   });
+  document.addEventListener("keydown", (event) => {
+    const heading = event.target.closest("th[data-sort]");
+    if (!heading || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    sort(heading);
+  });
   all(".tools").forEach((tools) => tools.addEventListener("input", () => filter(tools)));
   document.getElementById("print").addEventListener("click", () => print());
   addEventListener("hashchange", arrive);

@@ -84,10 +84,12 @@ polyline.c { fill: none; stroke: var(--bar-c); stroke-width: 1.1; stroke-linejoi
 circle.c { fill: var(--card); stroke: var(--bar-c); stroke-width: 1.4; }
 rect.age0 { fill: var(--age0); } rect.age1 { fill: var(--age1); } rect.age2 { fill: var(--age2); }
 rect.age3 { fill: var(--age3); } rect.age4 { fill: var(--age4); } rect.age5 { fill: var(--age5); }
-rect.error { fill: var(--error); } rect.warning { fill: var(--age1); } rect.info { fill: var(--info); }
+rect.error { fill: var(--age4); } rect.warning { fill: var(--age1); } rect.info { fill: var(--bar-a); }
 .legend { display: flex; gap: 16px; margin: -4px 0 8px; padding: 0; list-style: none; color: var(--soft); font-size: 12.5px; }
 .legend li::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 2px; }
 .legend .a::before { background: var(--bar-a); } .legend .b::before { background: var(--bar-b); }
+.legend .error::before { background: var(--age4); } .legend .warning::before { background: var(--age1); }
+.legend .info::before { background: var(--bar-a); }
 .legend .c::before { height: 2px; margin-bottom: 3px; background: var(--bar-c); }
 
 .tools { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: center; margin-bottom: 12px; color: var(--soft);
@@ -102,12 +104,12 @@ rect.error { fill: var(--error); } rect.warning { fill: var(--age1); } rect.info
 table { width: 100%; border-collapse: collapse; font-size: 14px; }
 th { padding: 0 9px 7px; border-bottom: 1px solid var(--line); color: var(--soft); font-size: 12.5px; font-weight: 550;
   text-align: left; vertical-align: bottom; }
-th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: inherit; cursor: pointer; }
-th button:hover { color: var(--ink); }
-th button::after { content: "↕"; margin-left: 4px; opacity: .35; font-size: 11px; }
-th[aria-sort] button { color: var(--ink); }
-th[aria-sort="ascending"] button::after { content: "↑"; opacity: 1; }
-th[aria-sort="descending"] button::after { content: "↓"; opacity: 1; }
+th [role] { cursor: pointer; }
+th [role]:hover { color: var(--ink); }
+th [role]::after { content: "↕"; margin-left: 4px; opacity: .35; font-size: 11px; }
+th[aria-sort] [role] { color: var(--ink); }
+th[aria-sort="ascending"] [role]::after { content: "↑"; opacity: 1; }
+th[aria-sort="descending"] [role]::after { content: "↓"; opacity: 1; }
 td { padding: 9px 9px; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
 tbody:last-of-type tr:last-child td { border-bottom: 0; }
@@ -125,14 +127,14 @@ small { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
 .badge.info { background: var(--info-bg); color: var(--info); }
 .badge.pass, .badge.ok, .badge.active { background: var(--pass-bg); color: var(--pass); }
 .badge.undetermined { background: var(--undetermined-bg); color: var(--undetermined); }
-.found { width: 58%; min-width: 320px; } .found strong { font-weight: 600; }
+.found { width: 66%; min-width: 320px; } .found strong { font-weight: 600; }
 .found p, .evidence { max-width: 78ch; }
 .evidence { margin: 4px 0 0; padding: 0; list-style: none; font-size: 13.5px; }
 .evidence li { padding-left: 10px; border-left: 2px solid var(--line); color: var(--soft); }
 q { color: var(--ink); font-style: italic; } q { quotes: "« " " »"; }
 .sources { margin-top: 3px; color: var(--soft); font-size: 13px; }
-.part, .acceptance { color: var(--soft); font-size: 13px; }
-.acceptance { min-width: 90px; }
+.part { color: var(--soft); font-size: 13px; }
+.accepted { margin-top: 6px; padding: 5px 10px; border-radius: 7px; background: var(--quiet-bg); font-size: 13px; }
 .gaps, .notes { margin: 0; padding: 0; list-style: none; }
 .gaps li { padding: 9px 0 9px 14px; border-left: 3px solid var(--undetermined-bg); }
 .gaps li + li { margin-top: 6px; }
@@ -158,10 +160,12 @@ summary { margin: 10px 0; color: var(--accent); cursor: pointer; }
 .inner .figure { padding-left: 18px; padding-right: 0; }
 .results { word-spacing: 2px; }
 .dot { display: inline-block; min-width: 26px; padding: 0 6px; border-radius: 5px; font-size: 12.5px; text-align: center; }
-.dot.fail { background: var(--error-bg); color: var(--error); }
+.dot.error { background: var(--error-bg); color: var(--error); }
+.dot.warning { background: var(--warning-bg); color: var(--warning); }
+.dot.info { background: var(--info-bg); color: var(--info); }
 .dot.undetermined { background: var(--undetermined-bg); color: var(--undetermined); }
 .dot.pass { background: var(--pass-bg); color: var(--pass); }
-.dot.not-applicable { background: var(--quiet-bg); color: var(--soft); }
+.dot.not_applicable { background: var(--quiet-bg); color: var(--soft); }
 .result { display: grid; grid-template-columns: 118px 1fr; gap: 2px 12px; padding: 7px 0; border-top: 1px solid var(--line); }
 .result:first-child { border-top: 0; }
 .result .badge { justify-self: start; align-self: start; }
@@ -203,16 +207,16 @@ footer { padding-top: 6px; padding-bottom: 48px; color: var(--soft); font-size: 
   body { font-size: 9.5pt; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   header { padding-top: 0; }
-  nav, .buttons, .tools, .card, .lead, th button::after, .scripted .opener::before { display: none; }
+  nav, .buttons, .tools, .card, .lead, summary, th [role]::after, .scripted .opener::before { display: none; }
   section { margin: 0 0 9mm; padding: 0; border: 0; }
   .verdict { padding-left: 5mm; border-left: 4px solid var(--tone); }
   h1 { font-size: 19pt; } h2 { font-size: 14pt; break-after: avoid; } h3 { break-after: avoid; font-size: 10.5pt; }
   .level { font-size: 15pt; }
-  .counts { grid-template-columns: repeat(6, 1fr); gap: 2mm; } .counts a { padding: 2mm 3mm; } .counts b { font-size: 14pt; }
+  .counts { grid-template-columns: repeat(auto-fit, minmax(26mm, 1fr)); gap: 2mm; } .counts a { padding: 2mm 3mm; } .counts b { font-size: 14pt; }
   .charts { grid-template-columns: 1fr 1fr; gap: 6mm 9mm; }
   .chart, li, .result { break-inside: avoid; }
   table { font-size: 8.5pt; } td { padding: 1.4mm 2mm; } th { padding: 0 2mm 1mm; }
-  .badge, small, .sources, .evidence, .part, .acceptance, .notes li { font-size: 8pt; }
+  .badge, small, .sources, .evidence, .part, .accepted, .notes li { font-size: 8pt; }
   .found { min-width: 0; } .scroll { overflow: visible; }
   thead { display: table-header-group; break-inside: avoid; } tfoot { display: table-row-group; }
   tr { break-inside: avoid; }

@@ -1,7 +1,7 @@
 # Copyright: arcodange.erp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks of payments, VAT, third parties, templates and numbering are called, in English and French.
+"""What the checks of all but the invoices are called, in English and French.
 
 The rules of invoices have their titles with them.
 """
@@ -31,6 +31,8 @@ _FRENCH_FIELDS = {
 }
 
 TITLES = {
+    "seller-drift": ("Seller told in different ways", "Identité du vendeur divergente"),
+    "seller-invalid": ("Invalid number of the seller", "Identifiant du vendeur invalide"),
     "payment-closed-short": ("Closed without being paid in full", "Soldée sans règlement complet"),
     "payment-flag-mismatch": ("Marked as paid, against its payments", "État « payée » contredit par les règlements"),
     "payment-on-abandoned": ("Payment of an abandoned invoice", "Règlement d’une facture abandonnée"),
