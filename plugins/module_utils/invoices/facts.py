@@ -12,8 +12,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common im
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType, Line
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Seller, Subject
 
-Values = frozenset[str] | None
-
 # Up to this total without VAT, in euros, some mentions may be left out (CGI ann. II 242 nonies A, II).
 SMALL = Decimal(150)
 # From this total on, VAT included, a consumer is given a note for services (arrêté 83-50/A).
@@ -21,13 +19,13 @@ NOTE_DUE = Decimal(25)
 YES, NO = "yes", "no"
 
 
-def value(fact: str, subject: Subject) -> Values:
+def value(fact: str, subject: Subject) -> frozenset[str] | None:
     """A fact of an invoice; None when it is not known."""
     return FACTS[fact](subject)
 
 
-def _of_seller(read: Callable[[Seller], object]) -> Callable[[Subject], Values]:
-    def fact(subject: Subject) -> Values:
+def _of_seller(read: Callable[[Seller], object]) -> Callable[[Subject], frozenset[str] | None]:
+    def fact(subject: Subject) -> frozenset[str] | None:
         found = None if subject.seller is None else read(subject.seller)
         return None if found is None else _one(found)
 
@@ -54,7 +52,7 @@ def _state(subject: Subject) -> frozenset[str]:
     return frozenset(("draft" if subject.invoice.is_draft else "issued",))
 
 
-FACTS: dict[str, Callable[[Subject], Values]] = {
+FACTS: dict[str, Callable[[Subject], frozenset[str] | None]] = {
     "seller.form": _of_seller(lambda seller: seller.form),
     "seller.is_in_rcs": _of_seller(lambda seller: seller.is_in_rcs),
     "seller.regime": _of_seller(lambda seller: seller.regime),
