@@ -5,7 +5,7 @@
 
 It imports nothing of the collection. From standard input it takes the length of a PDF in eight bytes and the PDF, and
 answers on standard output with the length of a JSON object and the object: ``reason`` (empty when it was read), ``pages``
-(the text of each), ``attachments`` (in base64, by name) and ``xmp`` (the metadata, in base64). pypdf is imported where it
+(the text of each), ``attachments`` (XML files in base64, by name) and ``xmp`` (the metadata, in base64). pypdf is imported where it
 is used, as the process that starts this one knows this module too and does without.
 """
 
@@ -19,7 +19,7 @@ import os
 import resource
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import islice
 from typing import Any, BinaryIO
@@ -29,7 +29,9 @@ READY = b"ready"
 LEAST_LETTERS = 100  # a page that is a picture may still have a few
 MOST_PAGES = 500
 MOST_TEXT = 4_000_000  # characters of all pages
-MOST_ATTACHED = 20_000_000  # bytes of all attachments
+MOST_XML = 5_000_000  # bytes of an attachment
+MOST_ATTACHMENTS = 100
+SIGNS_OF_LOSS = ("not defined", "may be missing", "skipping the entry", "content is skipped")  # in warnings of pypdf
 TAIL = 1024  # bytes from the end in which a whole PDF has its last mark
 
 
@@ -69,7 +71,7 @@ class Losses(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        self.found |= record.name == "pypdf.filters" or "not defined" in message or "may be missing" in message
+        self.found |= record.name == "pypdf.filters" or any(sign in message for sign in SIGNS_OF_LOSS)
 
 
 def read_pdf(content: bytes, losses: Losses) -> dict[str, Any]:
@@ -135,27 +137,32 @@ def page_texts(reader: Any) -> Iterator[str]:
 
 
 def attachments(reader: Any) -> Iterator[tuple[str, bytes]]:
-    """Names and contents; what was attached twice under one name gets a number, and what cannot be read is empty."""
-    left = MOST_ATTACHED
-    for name in islice(reader.attachments, MOST_PAGES):
-        try:
-            contents = reader.attachments[name]
-        except (MemoryError, RecursionError):
-            raise
-        except Exception:  # pypdf meets damage with errors of any kind
-            contents = [b""]
-        for number, data in enumerate([contents] if isinstance(contents, bytes) else contents, 1):
-            left -= len(data)
-            if left < 0:
-                raise Unreadable(Reason.TOO_MUCH_TEXT)
-            yield name if number == 1 else f"{name} ({number})", data
+    """The XML files, which is what electronic invoices are; other files are left packed.
+
+    What was attached twice under one name gets a number; what cannot be read, or is too large, is empty.
+    """
+    for name in islice(reader.attachments, MOST_ATTACHMENTS):
+        if name.lower().endswith(".xml"):
+            contents = unpacked(reader.attachments.__getitem__, name)
+            for number, data in enumerate([contents] if isinstance(contents, bytes) else contents, 1):
+                yield name if number == 1 else f"{name} ({number})", data if len(data) <= MOST_XML else b""
 
 
 def metadata(reader: Any) -> bytes:
-    """The XMP packet as it is; empty when there is none."""
+    """The XMP packet as it is; empty when there is none, or none that can be read."""
     stream = reader.root_object.get("/Metadata")
-    data: bytes = stream.get_object().get_data() if stream is not None else b""
-    return data
+    data = unpacked(lambda: stream.get_object().get_data()) if stream is not None else b""
+    return data if len(data) <= MOST_XML else b""
+
+
+def unpacked(read: Callable[..., Any], *arguments: str) -> Any:
+    """What ``read`` gives; nothing where that is damaged or a bomb, which hides no text."""
+    try:
+        return read(*arguments)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # pypdf meets damage with errors of any kind
+        return b""
 
 
 def bounded(seconds: int) -> None:

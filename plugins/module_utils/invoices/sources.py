@@ -27,13 +27,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client impo
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Document, Invoice
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.pdf import LARGEST, PdfReader
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.pdf_child import Reason
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.pdf_child import MOST_XML, Reason
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import PdfText
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.choice import choose_point
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.documents import restore_documents
 
 FOLDER = "facture"  # of the invoices to customers, in the documents directory
-LARGEST_XML = 5_000_000  # bytes
 FORBIDDEN = re.compile(r'[<>/\\?*|":°$;`]')  # what Dolibarr replaces in a ref to name its directory
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -85,7 +84,7 @@ def texts_of(source: Source, reader: PdfReader, invoice: Invoice) -> InvoiceText
         text(source.content(invoice, ".pdf")),
         text(source.content(invoice, "_facturx.pdf")),
         # An empty file is no XML either.
-        b"" if isinstance(xml, Reason) or (xml is not None and len(xml) > LARGEST_XML) else xml,
+        b"" if isinstance(xml, Reason) or (xml is not None and len(xml) > MOST_XML) else xml,
     )
 
 
