@@ -267,10 +267,6 @@ options:
     description: Whether contracts agree on 45 days and the end of the month, instead of at most 60 days.
     type: bool
     default: false
-  positive_credit_notes:
-    description: Whether Dolibarr prints credit notes with positive amounts, by its constant C(INVOICE_POSITIVE_CREDIT_NOTE).
-    type: bool
-    default: false
   pdfs:
     description:
       - Where to take the PDFs from. V(api) asks Dolibarr for each, V(documents) reads them in O(documents_path), V(restore_point) takes them out

@@ -115,6 +115,7 @@ def audit(client: Client, address: str, request: AuditRequest, baseline: Baselin
         facts=facts,
         findings={"seller": auditor.seller_findings, **findings},
         baseline=baseline,
+        is_whole=not request.names and request.period == Period() and request.sections == frozenset(SECTIONS),
     )
 
 

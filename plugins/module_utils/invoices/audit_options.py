@@ -63,7 +63,6 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
     "self_assessing_customers": {"type": "list", "elements": "int", "default": []},
     "self_billed": {"type": "list", "elements": "str", "default": []},
     "terms_45_eom": {"type": "bool", "default": False},
-    "positive_credit_notes": {"type": "bool", "default": False},
     "pdfs": {"type": "str", "choices": list(PDFS), "default": PDFS[0]},
     "documents_path": {"type": "path"},
     "backup_id": {"type": "str", "default": "latest"},
@@ -97,7 +96,6 @@ def audit_request(params: Mapping[str, Any], store: StoreOptions | None) -> Audi
         options=AuditOptions(
             vat=vat_options({**vat, "regime": vat["regime"] or Regime.NORMAL, "on_debits": bool(vat["on_debits"])}),
             terms_45_eom=params["terms_45_eom"],
-            positive_credit_notes=params["positive_credit_notes"],
             self_billed=frozenset(params["self_billed"]),
         ),
         third_parties=third_parties(params),

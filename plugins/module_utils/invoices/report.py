@@ -52,6 +52,7 @@ class Gathered:
     facts: Mapping[str, Any] = field(default_factory=dict)  # of the other sections, as dolibarr_facts shows them
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # of the other sections
     baseline: Baseline = field(default_factory=Baseline)
+    is_whole: bool = False  # nothing was left out, so that an entry of the baseline that accepts nothing is not needed
 
 
 def build_report(gathered: Gathered) -> dict[str, Any]:
@@ -67,6 +68,9 @@ def build_report(gathered: Gathered) -> dict[str, Any]:
     undetermined = undetermined_facts(audited)
     level = worst(still_open, bool(undetermined))
     facts = gathered.facts
+    problems = gathered.baseline.problems
+    if gathered.is_whole:
+        problems += gathered.baseline.unused({(finding["check"], finding["subject"]) for finding in findings})
     return {
         "schema_version": SCHEMA_VERSION,
         "generated_at": gathered.generated_at,
@@ -96,7 +100,7 @@ def build_report(gathered: Gathered) -> dict[str, Any]:
         "baseline": {
             "path": gathered.baseline.path,
             "accepted": len(findings) - len(still_open),
-            "problems": [problem.to_facts() for problem in gathered.baseline.problems],
+            "problems": [problem.to_facts() for problem in problems],
         },
     }
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.run import present
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_files import write_private
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_files import PRIVATE, write_private
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html import render_html
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.markdown import render_markdown
@@ -43,38 +44,71 @@ def check_destination(directory: str) -> None:
 def write_report(report: Mapping[str, Any], directory: str, check_mode: bool) -> Written:
     """Write what differs. A report that says the same as the one that is there keeps that one's time."""
     place = os.path.realpath(directory)
-    earlier = present(os.path.join(place, JSON)) or ""
-    timed = {**report, "generated_at": time_of(earlier)}
-    if render_json(timed) == earlier:
+    timed = {**report, "generated_at": time_in(os.path.join(place, JSON))}
+    if holds(os.path.join(place, JSON), json_pieces(timed)):
         report = timed
-    contents = {JSON: render_json(report), MARKDOWN: render_markdown(report), HTML: render_html(report)}
-    before = {name: present(os.path.join(place, name)) for name in contents}
-    changed = [name for name, content in contents.items() if before[name] != content]
-    if changed and not check_mode:
-        make_directory(place)
-        for name in changed:
-            write_private(os.path.join(place, name), [contents[name]])
-    paths = {name: os.path.join(directory, name) for name in contents}
-    shown = [{"before": before[MARKDOWN] or "", "after": contents[MARKDOWN], "before_header": paths[MARKDOWN]}]
-    return Written(
-        files=tuple(paths.values()),
-        changed=tuple(paths[name] for name in changed),
-        diff=tuple(shown if MARKDOWN in changed else ()),
-    )
+    paths = {name: os.path.join(directory, name) for name in RENDERERS}
+    changed, diff = [], []
+    # One after the other, and data piece by piece: the page and the data of many invoices are large.
+    for name, render in RENDERERS.items():
+        pieces = render(report)
+        path = os.path.join(place, name)
+        if holds(path, pieces):
+            continue
+        changed.append(paths[name])
+        if name == MARKDOWN:
+            before = present(path) or ""
+            diff.append({"before": before, "after": "".join(pieces), "before_header": paths[name]})
+        if not check_mode:
+            make_directory(place)
+            write_private(path, pieces if isinstance(pieces, list) else render(report))
+    return Written(tuple(paths.values()), tuple(changed), tuple(diff))
 
 
-def render_json(report: Mapping[str, Any]) -> str:
-    """The report as data, for programs and for a comparison line by line."""
-    return json.dumps(report, ensure_ascii=False, indent=1) + "\n"
+def json_pieces(report: Mapping[str, Any]) -> Iterator[str]:
+    """The report as JSON: a field or an item of a list on each line, for a comparison line by line."""
+    start = "{\n"
+    for name, value in report.items():
+        yield f"{start}{encoded(name)}: "
+        if isinstance(value, list) and value:
+            for place, item in enumerate(value):
+                yield f"{',' if place else '['}\n{encoded(item)}"
+            yield "\n]"
+        else:
+            yield encoded(value)
+        start = ",\n"
+    yield "\n}\n"
 
 
-def time_of(text: str) -> Any:
-    """When a report was made; None for what is no report."""
+def encoded(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+RENDERERS: dict[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
+    JSON: json_pieces,
+    MARKDOWN: lambda report: [render_markdown(report)],
+    HTML: lambda report: [render_html(report)],
+}
+
+
+def holds(path: str, pieces: Iterable[str]) -> bool:
+    """Whether a file that only its owner may read has just this content."""
     try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found.get("generated_at") if isinstance(found, dict) else None
+        with open(path, encoding="utf-8", newline="") as file:
+            is_private = stat.S_IMODE(os.fstat(file.fileno()).st_mode) == PRIVATE
+            return is_private and all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def time_in(path: str) -> str:
+    """When the report that is there was made, from its first lines; empty for what is no report."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = re.search(r'^"generated_at": "([^"]+)",$', file.read(1000), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1] if found else ""
 
 
 def make_directory(place: str) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client impo
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import API, DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.audit import AuditRequest, audit
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.baseline import Baseline, read_baseline
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.report import SECTIONS, all_findings, build_report
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.report import build_report
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.report_files import (
     check_destination,
     write_report,
@@ -53,20 +52,10 @@ def run_audit(
     address = options.base().removesuffix(API)
     with Progress(progress_file) as progress, Client(options, progress) as client:
         try:
-            gathered = audit(client, address, request, baseline, now)
+            report = build_report(audit(client, address, request, baseline, now))
         except ChangedWhileRead:  # somebody worked in Dolibarr meanwhile: it may be at rest now
-            gathered = audit(client, address, request, baseline, now)
-    if is_whole(request):
-        found = {(finding["check"], finding["subject"]) for finding in all_findings(gathered)}
-        baseline = dataclasses.replace(baseline, problems=(*baseline.problems, *baseline.unused(found)))
-        gathered = dataclasses.replace(gathered, baseline=baseline)
-    return result(build_report(gathered), output, check_mode)
-
-
-def is_whole(request: AuditRequest) -> bool:
-    """Whether everything was looked at, so that an entry of the baseline that accepts nothing is not needed."""
-    no_limits = not request.names and not request.period.since and not request.period.until
-    return no_limits and request.sections == frozenset(SECTIONS)
+            report = build_report(audit(client, address, request, baseline, now))
+    return result(report, output, check_mode)
 
 
 def result(report: Mapping[str, Any], output: Output, check_mode: bool) -> dict[str, Any]:
