@@ -36,15 +36,15 @@ FOLDER = "facture"  # of the invoices to customers, in the documents directory
 FORBIDDEN = re.compile(r'[<>/\\?*|":°$;`]')  # what Dolibarr replaces in a ref to name its directory
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
-# What is in a file; None where there is none, the reason where it cannot be read.
-Content = bytes | Reason | None
-
 
 class Source(Protocol):
     """Where files of invoices are."""
 
-    def content(self, invoice: Invoice, ending: str) -> Content:
-        """The file of an invoice whose name is the ref and ``ending``, such as ``.pdf`` or ``_facturx.xml``."""
+    def content(self, invoice: Invoice, ending: str) -> bytes | Reason | None:
+        """The file of an invoice whose name is the ref and ``ending``, such as ``.pdf`` or ``_facturx.xml``.
+
+        None where there is none, the reason where it cannot be read.
+        """
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_texts(
 def texts_of(source: Source, reader: PdfReader, invoice: Invoice) -> InvoiceTexts:
     """What is on paper of one invoice."""
 
-    def text(content: Content) -> PdfText | None:
+    def text(content: bytes | Reason | None) -> PdfText | None:
         if content is None:
             return None
         return PdfText(reason=str(content)) if isinstance(content, Reason) else reader.read(content)
@@ -97,7 +97,7 @@ class ApiSource:
         for document in documents:
             self._documents[document.invoice_id].append(document)
 
-    def content(self, invoice: Invoice, ending: str) -> Content:
+    def content(self, invoice: Invoice, ending: str) -> bytes | Reason | None:
         """The file, without asking for one that is not there or too large."""
         wanted = f"{folder_of(invoice)}{ending}"
         for document in self._documents.get(invoice.id, ()):
@@ -106,7 +106,7 @@ class ApiSource:
                 return Reason.TOO_LARGE if document.size > LARGEST else self._download(f"{folder}/{name}")
         return None
 
-    def _download(self, path: str) -> Content:
+    def _download(self, path: str) -> bytes | Reason | None:
         try:
             answer = self._client.get("/documents/download", modulepart=FOLDER, original_file=path)
         except NotFound:  # it was removed meanwhile
@@ -138,7 +138,7 @@ class DirectorySource:
                 f"There is no directory {FOLDER} in {path}: give Dolibarr's documents directory, the one that holds it."
             )
 
-    def content(self, invoice: Invoice, ending: str) -> Content:
+    def content(self, invoice: Invoice, ending: str) -> bytes | Reason | None:
         """The file; one that is no regular file is not there."""
         folder = folder_of(invoice)
         path = os.path.realpath(os.path.join(self._root, folder, f"{folder}{ending}"))
