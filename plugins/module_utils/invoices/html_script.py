@@ -209,7 +209,10 @@ SCRIPT = r"""
     event.preventDefault();
     sort(heading);
   });
-  all(".tools").forEach((tools) => tools.addEventListener("input", () => filter(tools)));
+  for (const tools of all(".tools")) {
+    // Letter by letter, and when a browser empties a field or picks a choice by itself.
+    for (const kind of ["input", "change"]) tools.addEventListener(kind, () => filter(tools));
+  }
   document.getElementById("print").addEventListener("click", () => print());
   addEventListener("hashchange", arrive);
   // What is folded would be missing on paper.
