@@ -52,11 +52,11 @@ ISLAND = replace(
 BOREALE_BLOCK = ("Boréale Conseil", "5 place des Essais", "75011 Paris", "SIREN: 111 111 118")
 
 
-def line(label: str, quantity: str, price: str, rate: str, ht: str, vat: str, **differing: Any) -> Line:
+def line(text: str, quantity: str, price: str, rate: str, ht: str, vat: str, **differing: Any) -> Line:
     """A line of services; its total with tax is the sum."""
     given: dict[str, Any] = {
         "id": 1,
-        "description": label,
+        "description": text,
         "product_type": ProductType.SERVICE,
         "quantity": Decimal(quantity),
         "unit_price": Decimal(price),

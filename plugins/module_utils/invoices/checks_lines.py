@@ -23,9 +23,11 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper, flat
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import phrase
 
 HUNDRED = Decimal(100)
 MOST_SHOWN = 3
+BEFORE_PRICE = 160  # characters of the same line of a table
 START, END = r"(?<![\d.,])", r"(?!\d|[.,]\d)"
 # Words that by themselves do not say what was sold.
 GENERIC = frozenset(
@@ -89,13 +91,24 @@ def _quantity_of(subject: Subject, line: Line, paper: Paper) -> Found | None:
         _price_form(line.unit_price * rate),
         _price_form(line.total_ht * rate),
     )
-    unit = r"(?:\s?[a-z]{1,12}\.?)?"
-    beside = rf"{START}{price}\s-?{quantity}{END}|{START}-?{quantity}{unit}\s-?{price}{END}"
+    unit, percent = r"(?:\s?[a-z]{1,12}\.?)?", r"(?:\d{1,2}(?:[.,]\d+)?\s?%\s)?"
+    # « 100,00 2 200,00 » is a price, a quantity and a total, where the total is not « 2 200,00 ».
+    beside = (
+        rf"{START}{price}\s-?{quantity}\s{percent}-?{total}{END}|{START}{price}\s-?{quantity}{END}(?! \d{{3}}[.,]\d)"
+        rf"|{START}-?{quantity}{unit}\s-?{price}{END}"
+    )
     if found := paper.find(re.compile(beside)):
         return found
-    if paper.find(re.compile(rf"{START}{price}\s(?:\d{{1,2}}(?:[.,]\d+)?\s?%\s)?-?{total}{END}")):
-        return None
-    return paper.find(re.compile(rf"(?<![\w.,/])(?<!\w-){quantity}(?!\d|[.,/]\d|-\d|\s?%| \d{{3}}[.,]\d)"))
+    alone = re.compile(rf"(?<![\w.,/])(?<!\w-){quantity}(?!\d|[.,/]\d|-\d|\s?%| \d{{3}}[.,]\d)")
+    row = paper.find(re.compile(rf"{START}{price}\s{percent}-?{total}{END}"))
+    if row is None:
+        return paper.find(alone)
+    # The quantity may stand before the words of the line, which may hold the same figure.
+    before = paper.text[max(row.start - BEFORE_PRICE, 0) : row.start]
+    for words in (line.label, *HTML.sub(" ", line.description).splitlines()):
+        if wanted := phrase(words):
+            before = wanted.sub(" ", before)
+    return row if alone.search(before) else None
 
 
 def quantity_form(quantity: Decimal) -> str:
