@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped,unuse
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import ChangedWhileRead
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices import run
+from tests.support import stores
+from tests.support.document_points import Points
 from tests.support.dolibarr import StandIn
 from tests.support.dolibarr_sample import Reply
 from tests.support.invoice_audits import KNOWN, SELLER, audited, documents_at, results_of
@@ -157,6 +159,42 @@ def test_a_pdf_that_cannot_be_read_fails_no_rule_of_the_paper(stand_in: StandIn,
     assert any(
         "FA2502-0003" in one["invoices"] and "escompte" in one["rules"] for one in report["audit"]["undetermined"]
     )
+
+
+def test_an_electronic_invoice_is_the_paper_where_there_is_no_other(stand_in: StandIn, tmp_path: pathlib.Path) -> None:
+    documents = documents_at(tmp_path)
+    folder = documents / "facture/FA2502-0003"
+    (folder / "FA2502-0003.pdf").rename(folder / "FA2502-0003_facturx.pdf")
+    where: dict[str, Any] = {"pdfs": "documents", "documents_path": str(documents)}
+    results = results_of(audited(stand_in, invoices=["FA2502-0003"], **where, **KNOWN), "FA2502-0003")
+    assert results["pdf-present"]["status"] == results["escompte"]["status"] == "pass"
+
+
+def test_pdfs_of_a_restore_point(stand_in: StandIn, object_store: stores.Store, tmp_path: pathlib.Path) -> None:
+    """What was changed since the backup is not looked at."""
+    documents = documents_at(tmp_path)
+    points = Points(object_store, documents)
+    points.back_up()
+    (documents / "facture/FA2502-0003/FA2502-0003.pdf").write_bytes(b"changed since")
+    report = audited(stand_in, invoices=["FA2502-0003"], pdfs="restore_point", store=points.store.options, **KNOWN)
+    assert report["audit"]["invoices"][0]["pdf"]["state"] == "read"
+    assert results_of(report, "FA2502-0003")["pdf-unchanged"]["status"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("vat", "shown"),
+    [
+        ({"regime": "franchise"}, ("franchise", "receipts")),
+        ({"regime": "normal", "on_debits": True}, ("normal", "debits")),
+        ({}, ("normal", "receipts")),
+    ],
+)
+def test_what_is_known_of_vat_is_known_everywhere(
+    stand_in: StandIn, vat: dict[str, Any], shown: tuple[str, str]
+) -> None:
+    report = audited(stand_in, sections=["vat"], vat=vat)["audit"]
+    assert (report["vat"]["regime"], report["vat"]["basis"]) == shown
+    assert ("regime" in report["seller"]["unknown"]) is (vat == {})
 
 
 def test_without_a_seller_it_is_said_what_to_fill_in(stand_in: StandIn) -> None:

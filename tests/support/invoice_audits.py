@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import StoreOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.audit_options import AUDIT_SPEC, audit_request
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.run import Output, run_audit
@@ -46,7 +47,12 @@ KNOWN: dict[str, Any] = {
 
 
 def audited(
-    server: StandIn, login: str = "ai_agent", check_mode: bool = False, now: datetime = NOW, **said: Any
+    server: StandIn,
+    login: str = "ai_agent",
+    check_mode: bool = False,
+    now: datetime = NOW,
+    store: StoreOptions | None = None,
+    **said: Any,
 ) -> dict[str, Any]:
     """The result of the module on the day of the capture, for these options, with the whole report."""
     checked = ArgumentSpecValidator(AUDIT_SPEC).validate({"details": True, **said})
@@ -54,7 +60,7 @@ def audited(
     options = checked.validated_parameters
     output = Output(options["dest"], options["baseline"], options["details"])
     opening = DolibarrOptions(server.url, server.key(login))
-    return run_audit(opening, audit_request(options, None), output, now, check_mode)
+    return run_audit(opening, audit_request(options, store), output, now, check_mode)
 
 
 def run_audit_module(check_mode: bool = False, diff: bool = False, **options: Any) -> Ended:
