@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped,unused-ignore]
+from jsonschema import Draft202012Validator
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import ChangedWhileRead
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError

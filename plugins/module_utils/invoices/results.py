@@ -147,7 +147,6 @@ class AuditOptions:
 
     vat: VatOptions = field(default_factory=VatOptions)  # the lines taxed on the margin, subcontracted and so on
     terms_45_eom: bool = False  # contracts agree on 45 days and the end of the month (C. com. L441-10)
-    positive_credit_notes: bool = False  # Dolibarr's INVOICE_POSITIVE_CREDIT_NOTE
     self_billed: frozenset[str] = frozenset()  # refs of invoices that the customer made out
 
 
