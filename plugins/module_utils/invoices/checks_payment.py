@@ -126,7 +126,7 @@ TERMS = (
         _end_of_month,
     ),
     Terms(
-        re.compile(LABEL + r"(?:due in |reglement (?:sous|a) |sous |a |net )?(\d{1,3})\s?(?:jours?|days?)(?! (?:fin|end|suivant|le))"),
+        re.compile(LABEL + r"(?:due in |reglement (?:sous|a) |sous |a |net )?(\d{1,3})\s?(?:jours?|days?)\b(?!,? (?:fin|end|suivant|le))"),
         lambda issued, days: {issued + timedelta(days=days)},
     ),
     # Dolibarr counts one day for it; a few more do not contradict the words.

@@ -47,14 +47,16 @@ def test_credit_notes_on_an_invoice_and_on_the_one_that_is_credited() -> None:
 @pytest.mark.parametrize(
     ("ref", "kind", "zone", "treatments"),
     [
-        ("FA2501-0001", Kind.BUSINESS, Zone.FR, {Treatment.STD}),
-        ("FA2501-0002", Kind.UNKNOWN, Zone.US, {Treatment.OUT_SERVICE}),
-        ("FA2502-0004", Kind.BUSINESS, Zone.EU, {Treatment.AE_EU_SERVICE}),
-        ("FA2505-0008", Kind.UNKNOWN, Zone.EU, {Treatment.UNKNOWN}),
-        ("FA2512-0020", Kind.CONSUMER, Zone.FR, {Treatment.STD}),
+        ("FA2501-0001", Kind.BUSINESS, Zone.FR, frozenset((Treatment.STD,))),
+        ("FA2501-0002", Kind.UNKNOWN, Zone.US, frozenset((Treatment.OUT_SERVICE,))),
+        ("FA2502-0004", Kind.BUSINESS, Zone.EU, frozenset((Treatment.AE_EU_SERVICE,))),
+        ("FA2505-0008", Kind.UNKNOWN, Zone.EU, frozenset((Treatment.UNKNOWN,))),
+        ("FA2512-0020", Kind.CONSUMER, Zone.FR, frozenset((Treatment.STD,))),
     ],
 )
-def test_what_a_customer_is_and_how_vat_treats_it(ref: str, kind: Kind, zone: Zone, treatments: set[Treatment]) -> None:
+def test_what_a_customer_is_and_how_vat_treats_it(
+    ref: str, kind: Kind, zone: Zone, treatments: frozenset[Treatment]
+) -> None:
     subject = SUBJECTS[ref]
     assert (subject.kind, subject.zone, subject.used_treatments) == (kind, zone, treatments)
 
