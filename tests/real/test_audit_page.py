@@ -164,7 +164,7 @@ def test_planted_names_are_text(page: Opened) -> None:
 
 def test_figures_sort_as_figures(page: Opened) -> None:
     page.sort("invoices-table", 6)
-    assert page.column("invoices-table", 6)[:3] == ["−100.00", "0.00", "5.00"]
+    assert page.column("invoices-table", 6)[:3] == ["−100.00", "−5.00", "5.00"]
     page.sort("invoices-table", 6)
     assert page.column("invoices-table", 6)[:2] == ["20,000.00\nUSD", "1,234.50"]
     assert page.one("#invoices-table th:nth-child(6)").get_attribute("aria-sort") == "descending"
@@ -248,8 +248,14 @@ def test_a_month_opens_with_its_return(page: Opened) -> None:
 def test_the_page_speaks_both_languages(page: Opened) -> None:
     assert page.one("h1").text == "Audit of invoices"
     assert page.one("#verdict .level").text == "To be corrected"
+    page.search("invoices-table", "in order")
+    assert page.shown("invoices-table") == "3 of 6 shown"
+    page.search("invoices-table", "")
     page.click("#invoice-1 .opener")
     page.click("[data-language=fr]")
+    page.search("invoices-table", "en ordre")
+    assert page.shown("invoices-table") == "3 sur 6 affichés"
+    page.search("invoices-table", "")
     assert page.script("return document.documentElement.lang") == "fr"
     assert page.one("h1").text == "Audit des factures"
     assert page.one("#verdict .level").text == "À corriger"
@@ -311,7 +317,8 @@ def test_paper_shows_everything_but_the_tools(page: Opened) -> None:
     sheets = pypdf.PdfReader(io.BytesIO(base64.b64decode(printed["data"]))).pages
     text = " ".join("\n".join(sheet.extract_text() for sheet in sheets).split())
     assert float(sheets[0].mediabox.width) == pytest.approx(595, abs=2)  # A4, upright
-    for words in ("To be corrected", "Receipts by month", "Gap in the numbers", "Nobody knows", SCRIPT_NAME):
+    known = ("To be corrected", "Receipts by month", "Gap in the numbers", "Nobody knows", SCRIPT_NAME)
+    for words in (*known, "Question 6 has no answer"):
         assert words in text
     assert "Français" not in text
     assert "6 of 6 shown" not in text

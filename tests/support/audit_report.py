@@ -97,7 +97,7 @@ INVOICES = [
         6,
         "FA2606-0005",
         TURNED,
-        "0.00",
+        "-5.00",
         "undetermined",
         result("escompte", "undetermined", message="Its PDF holds no text: read it."),
         pdf={"state": "unreadable", "reason": "holds no text", "pages": 1, "size": 9, "sha256": "1" * 64},
@@ -326,6 +326,10 @@ REPORT: dict[str, Any] = {
     "undetermined": [
         {"message": f"Nobody knows: ask {CLOSING}.", "rules": ["unheard-of"], "invoices": ["FA2601-0001"]},
         {"message": "Its PDF holds no text: read it.", "rules": ["escompte"], "invoices": ["FA2606-0005"]},
+        *(
+            {"message": f"Question {number} has no answer: give one.", "rules": ["escompte"], "invoices": ["FA", "FB"]}
+            for number in range(1, 7)
+        ),
     ],
     "baseline": {
         "path": "/etc/erp/audit-baseline.yml",

@@ -242,8 +242,10 @@ def test_findings_of_one_rule_share_a_bar() -> None:
         {"check": "escompte", "severity": "error", "count": 1},
     ]
     (figure,) = draw(report(charts={**bare_report()["charts"], "findings_by_check": rows}))
-    parts = [(one.get("class"), one.get("width")) for one in figure.iter("rect") if one.get("class") != "track"]
-    assert parts == [("error", "110"), ("warning", "330"), ("warning", "220")]
+    parts = [
+        (one.get("class"), one.get("x"), one.get("width")) for one in figure.iter("rect") if one.get("class") != "track"
+    ]
+    assert parts == [("error", "0", "110"), ("warning", "110", "330"), ("warning", "0", "220")]
 
 
 def checks_of(path: pathlib.Path) -> set[str]:
