@@ -37,3 +37,63 @@ options:
 requirements:
   - requests >= 2.32
 """
+
+    # What Dolibarr does not say and accounting needs.
+    ACCOUNTING = r"""
+options:
+  numbering:
+    description: How invoices are numbered. Without masks, the series are told from the references.
+    type: dict
+    suboptions:
+      invoice:
+        description: Masks of invoices, the present one first.
+        type: list
+        elements: str
+        default: []
+      replacement:
+        description: Masks of replacement invoices.
+        type: list
+        elements: str
+        default: []
+      credit_note:
+        description: Masks of credit notes.
+        type: list
+        elements: str
+        default: []
+      deposit:
+        description: Masks of deposit invoices.
+        type: list
+        elements: str
+        default: []
+      fiscal_month:
+        description: Month in which the financial year begins.
+        type: int
+        default: 1
+      series_start:
+        description: First number of a series, by its name, where what was before is in another program.
+        type: dict
+        default: {}
+  schedule:
+    description: Contractual instalments, compared with the money that came.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      date:
+        description: Day on which it is due, as V(YYYY-MM-DD).
+        type: str
+        required: true
+      amount:
+        description: Amount, as V(510.00).
+        type: str
+        required: true
+      customer:
+        description: Id, customer code or name of the third party who has to pay.
+        type: str
+        required: true
+  self_assessing_customers:
+    description: Ids of customers who owe the VAT of the company's invoices themselves, as in building.
+    type: list
+    elements: int
+    default: []
+"""

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - arcodange.erp.attributes
   - arcodange.erp.dolibarr
+  - arcodange.erp.dolibarr.accounting
 attributes:
   check_mode:
     support: full
@@ -80,24 +81,6 @@ options:
       - The reports V(vat_collected) and V(vat_deductible) then show what is due invoice by invoice.
     type: bool
     default: false
-  schedule:
-    description: Contractual instalments, compared with the money that came, in C(ansible_facts.dolibarr.payments.schedule).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      date:
-        description: Day on which it is due, as V(YYYY-MM-DD).
-        type: str
-        required: true
-      amount:
-        description: Amount, as V(510.00).
-        type: str
-        required: true
-      customer:
-        description: Id, customer code or name of the third party who has to pay.
-        type: str
-        required: true
   vat:
     description:
       - What the subset V(vat) needs to know and Dolibarr does not say. What is not said is assumed, and listed under C(assumptions).
@@ -164,48 +147,11 @@ options:
         description: Lines of the form by what feeds them, where they differ from the table of the collection.
         type: dict
         default: {}
-  numbering:
-    description: How invoices are numbered. Without masks, the series are told from the references.
-    type: dict
-    suboptions:
-      invoice:
-        description: Masks of invoices, the present one first.
-        type: list
-        elements: str
-        default: []
-      replacement:
-        description: Masks of replacement invoices.
-        type: list
-        elements: str
-        default: []
-      credit_note:
-        description: Masks of credit notes.
-        type: list
-        elements: str
-        default: []
-      deposit:
-        description: Masks of deposit invoices.
-        type: list
-        elements: str
-        default: []
-      fiscal_month:
-        description: Month in which the financial year begins.
-        type: int
-        default: 1
-      series_start:
-        description: First number of a series, by its name, where what was before is in another program.
-        type: dict
-        default: {}
   seller_size:
     description: Size of the company, which decides from when on a customer's SIREN must be on its invoices.
     type: str
     choices: [large, mid, sme, micro]
     default: sme
-  self_assessing_customers:
-    description: Ids of customers who owe the VAT of the company's invoices themselves, as in building.
-    type: list
-    elements: int
-    default: []
   report:
     description: Table to make of the facts, returned in RV(report). The subset that it shows is gathered too.
     type: str

@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - arcodange.erp.attributes
   - arcodange.erp.dolibarr
+  - arcodange.erp.dolibarr.accounting
   - arcodange.erp.object_store
 attributes:
   check_mode:
@@ -203,61 +204,6 @@ options:
         description: Lines of the form by what feeds them, where they differ from the table of the collection.
         type: dict
         default: {}
-  numbering:
-    description: How invoices are numbered, as O(arcodange.erp.dolibarr_facts#module:numbering).
-    type: dict
-    suboptions:
-      invoice:
-        description: Masks of invoices, the present one first.
-        type: list
-        elements: str
-        default: []
-      replacement:
-        description: Masks of replacement invoices.
-        type: list
-        elements: str
-        default: []
-      credit_note:
-        description: Masks of credit notes.
-        type: list
-        elements: str
-        default: []
-      deposit:
-        description: Masks of deposit invoices.
-        type: list
-        elements: str
-        default: []
-      fiscal_month:
-        description: Month in which the financial year begins.
-        type: int
-        default: 1
-      series_start:
-        description: First number of a series, by its name, where what was before is in another program.
-        type: dict
-        default: {}
-  schedule:
-    description: Contractual instalments, compared with the money that came.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      date:
-        description: Day on which it is due, as V(YYYY-MM-DD).
-        type: str
-        required: true
-      amount:
-        description: Amount, as V(510.00).
-        type: str
-        required: true
-      customer:
-        description: Id, customer code or name of the third party who has to pay.
-        type: str
-        required: true
-  self_assessing_customers:
-    description: Ids of customers who owe the VAT of the company's invoices themselves, as in building.
-    type: list
-    elements: int
-    default: []
   self_billed:
     description: References of invoices that the customer made out in the company's name.
     type: list
