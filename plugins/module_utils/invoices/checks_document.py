@@ -14,6 +14,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects imp
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import mention, no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
     failed,
+    foreign_language,
     needless,
     passed,
     undetermined,
@@ -25,6 +26,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
     ISSUED,
     find_day,
+    is_understood,
     labelled_day,
     reference_pattern,
 )
@@ -178,6 +180,8 @@ def operation_category(subject: Subject, rule: Rule) -> Outcome:
     if subject.paper is None:
         return no_paper(subject)
     found = subject.paper.find(PATTERNS["category"])
+    if found is None and not is_understood(subject.paper):
+        return foreign_language("the category of its operations")
     if found is None:
         return failed(
             "It does not say whether it is about goods, services or both: set INVOICE_CATEGORY_OF_OPERATION in Dolibarr."

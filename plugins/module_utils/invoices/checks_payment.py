@@ -20,6 +20,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_docu
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
     failed,
+    foreign_language,
     needless,
     passed,
     undetermined,
@@ -42,7 +43,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables impo
     penalty_rate,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import DUE, find_day, labelled_day
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
+    DUE,
+    find_day,
+    is_understood,
+    labelled_day,
+)
 
 MONTHS_OF_A_YEAR = 12
 
@@ -113,28 +119,29 @@ class Terms:
 
 LABEL = r"(?:conditions? de (?:reglement|paiement)|payment terms|terms of payment)\s?:?\s?"
 # The first that is printed counts; what none of them reads, such as a plan of several payments, is not compared.
+DAYS = r"(?:due in |reglement (?:sous|a) |sous |within |a |net )?(\d{1,3})\s?(?:jours?|days?)\b"
 TERMS = (
     Terms(
-        re.compile(LABEL + r"(?:sous |reglement (?:sous|a) )?(\d{1,3}) jours? suivant la fin du mois"),
+        re.compile(rf"{LABEL}{DAYS} (?:suivant la fin du mois|following the end of the month)"),
         lambda issued, days: {_month_end(issued) + timedelta(days=days)},
     ),
     Terms(
-        re.compile(
-            LABEL + r"(?:due in |reglement (?:sous|a) |sous |a |net )?(\d{1,3})\s?(?:jours?|days?),?"
-            r" (?:net,? )?(?:fin de mois|end of (?:the )?month)(?! le)"
-        ),
+        re.compile(rf"{LABEL}{DAYS},? (?:net,? )?(?:fin de mois|end of (?:the )?month)(?! le)"),
         _end_of_month,
     ),
     Terms(
-        re.compile(LABEL + r"(?:due in |reglement (?:sous|a) |sous |a |net )?(\d{1,3})\s?(?:jours?|days?)\b(?!,? (?:fin|end|suivant|le))"),
+        re.compile(rf"{LABEL}{DAYS}(?!,? (?:fin|end|of|suivant|following|le))"),
         lambda issued, days: {issued + timedelta(days=days)},
     ),
     # Dolibarr counts one day for it; a few more do not contradict the words.
     Terms(
-        re.compile(LABEL + r"(?:reglement |payable )?(?:a (?:la )?reception|due (?:upon|on) receipt|comptant)()"),
+        re.compile(
+            rf"{LABEL}(?:reglement |payable )?(?:a (?:la )?reception(?! de (?:la |votre )?(?:commande|livraison|marchandise))"
+            r"|due (?:upon|on) receipt|comptant)()"
+        ),
         lambda issued, _days: {issued + timedelta(days=days) for days in range(8)},
     ),
-)  # fmt: skip
+)
 
 
 def payment_terms_consistent(subject: Subject, rule: Rule) -> Outcome:
@@ -193,6 +200,8 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
             "It says that nothing is due for late payment, which the law does not allow: print the rate.", none
         )
     spoken = list(subject.paper.find_all(PATTERNS["penalty"]))
+    if not spoken and not is_understood(subject.paper):
+        return foreign_language("the rate of late-payment penalties")
     if not spoken:
         return failed("The rate of late-payment penalties is not on it: print « taux de la BCE majoré de 10 points ».")
     rates = penalty_rate(subject.day)

@@ -24,6 +24,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.legal_forms
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
     failed,
+    foreign_language,
     needless,
     passed,
     undetermined,
@@ -34,6 +35,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results imp
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
+    is_understood,
     number_pattern,
     phrase,
     read_amount,
@@ -223,6 +225,8 @@ def _form_near(form: LegalForm, subject: Subject, paper: Paper, anchors: list[Fo
 def seller_capital(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     """The share capital with its amount."""
     found = list(paper.find_all(PATTERNS["capital"]))
+    if not found and not is_understood(paper):
+        return foreign_language("the share capital")
     if not found:
         return failed("The amount of the share capital is not on it: print « capital de … € ».")
     if seller.capital is None:

@@ -35,5 +35,10 @@ def unknown_seller(field: str) -> Outcome:
     return undetermined(f"The seller's {field} is not known: fill in seller.{field}.")
 
 
+def foreign_language(what: str) -> Outcome:
+    """A wording was not found on a paper in a language that is not read here."""
+    return undetermined(f"It is neither in French nor in English: see yourself that it has {what}.")
+
+
 def _shown(evidence: tuple[Evidence | Found | None, ...]) -> tuple[Evidence, ...]:
     return tuple(one.evidence if isinstance(one, Found) else one for one in evidence if one is not None)

@@ -46,6 +46,12 @@ SHORTENED = {
 }
 BETWEEN = r"[^a-z0-9]{0,3}(?:(?:et|and)[^a-z0-9]{1,3})?"
 ENGLISH = re.compile(r"\binvoice date\b|\btotal \((?:excl|inc)|\bdue date\b|\bpayment terms\b")
+UNDERSTOOD = re.compile(r"\b(?:facture|avoir|invoice|credit note)\b")
+# What an invoice or a credit note is called in the languages that Dolibarr speaks besides.
+NOT_UNDERSTOOD = re.compile(
+    r"\b(?:rechnung|gutschrift|factura|fattura|nota di credito|factuur|creditnota|fatura|nota de credito|faktura|faktuur|szamla"
+    r"|lasku|arve|racun|τιμολογιο|фактура|счет)\b"
+)
 WRITTEN_DATE = (
     rf"\d{{1,2}}[/.-]\d{{1,2}}[/.-]\d{{4}}|\d{{4}}-\d{{2}}-\d{{2}}"
     rf"|\d{{1,2}}(?:er|e|st|nd|rd|th)? (?:{'|'.join((*MONTHS, *ENGLISH_MONTHS))}) \d{{4}}"
@@ -53,7 +59,7 @@ WRITTEN_DATE = (
 )
 ISSUED = r"date (?:de |d')?(?:la )?factur\w*|invoice date|date d'emission|date de l'avoir"
 DUE = (
-    r"date (?:d'|limite d')?echeance|date limite de (?:reglement|paiement)|echeance(?: le)?|due date"
+    r"date (?:d'|limite d')?echeance|date limite (?:de )?(?:reglement|paiement)|echeance(?: le)?|due date|payment due on"
     r"|payable (?:le|avant le)|a regler (?:le|avant le)"
 )
 WRITTEN_AMOUNT = r"-?\s?(?:\d{1,3}(?:[ .,']\d{3})+|\d+)[.,]\d{2}(?!\d)"
@@ -92,6 +98,11 @@ def reference_pattern(reference: str) -> re.Pattern[str]:
 def is_english(paper: Paper) -> bool:
     """Whether its labels are English: its dates may then have the month first."""
     return paper.find(ENGLISH) is not None
+
+
+def is_understood(paper: Paper) -> bool:
+    """Whether wordings can be looked for: its title is not in another language than French and English."""
+    return paper.find(UNDERSTOOD) is not None or paper.find(NOT_UNDERSTOOD) is None
 
 
 def find_day(paper: Paper, day: date) -> Found | None:

@@ -106,6 +106,8 @@ def test_the_date_of_issue(text: str, status: Status) -> None:
         ("Due date : 12/02/2026", P),
         ("Payable avant le 02/12/2026", P),
         ("à régler le 02-12-2026", P),
+        ("Payment due on 02/12/2026", P),
+        ("Date limite règlement : 03/12/2026", F),
         ("Date échéance : 12/12/2026", F),
         ("Date échéance : 12/02/2026", F),
         ("A réception", F),
@@ -191,7 +193,10 @@ def test_drafts_and_proformas_are_no_invoices() -> None:
         (date(2026, 11, 2), date(2026, 11, 3), "A réception", P),
         (date(2026, 11, 2), date(2026, 11, 2), "A réception de facture", P),
         (date(2026, 11, 2), date(2026, 12, 2), "A réception", F),
+        (date(2026, 11, 2), date(2026, 12, 30), "Within 30 days following the end of the month", P),
+        (date(2026, 11, 2), date(2026, 12, 31), "Within 30 days following the end of the month", F),
         # Nothing that could be reckoned.
+        (date(2026, 11, 2), date(2026, 12, 2), "À réception de commande", N),
         (date(2026, 11, 2), date(2026, 12, 2), "50 % à la commande, 50 % à la livraison", N),
         (date(2026, 11, 2), date(2027, 1, 10), "30 jours fin de mois le 10", N),
         (date(2026, 11, 2), date(2026, 12, 2), "", N),
@@ -409,3 +414,10 @@ def test_what_is_not_on_a_paper_that_cannot_be_read_is_not_known() -> None:
 def test_a_seller_in_the_small_business_regime_has_no_vat_number_to_print() -> None:
     assert TRADER.regime is Regime.FRANCHISE
     assert check("seller-vat-number", Scene(seller=TRADER), "Camille Fictive").status is U
+
+
+@pytest.mark.parametrize("rule", ["late-penalty-rate", "operation-category", "seller-capital"])
+def test_a_paper_in_another_language_is_not_judged_by_its_words(rule: str) -> None:
+    german = "Atelier Lumen Rechnung FA2611-0100 Rechnungsdatum 02.11.2026 Gesamt 1.800,00"
+    assert check(rule, Scene(), german).status is U
+    assert check(rule, Scene(), german.replace("Rechnung ", "Facture ")).status is F
