@@ -247,6 +247,7 @@ def test_a_month_opens_with_its_return(page: Opened) -> None:
 
 def test_the_page_speaks_both_languages(page: Opened) -> None:
     assert page.one("h1").text == "Audit of invoices"
+    assert "Made on 2026-11-21 09:30 ·" in page.one("header").text
     assert page.one("#verdict .level").text == "To be corrected"
     page.search("invoices-table", "in order")
     assert page.shown("invoices-table") == "3 of 6 shown"

@@ -21,7 +21,7 @@ Child = Element | str | None
 
 # What UTF-8 cannot hold: a half of a character.
 SURROGATE = re.compile("[\ud800-\udfff]")
-DAY = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d:\d\d))?")
+DAY = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d:\d\d)(?::[\d.]+(\+00:00)?)?)?")
 AMOUNT = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
 NARROW = "\u202f"  # the space between thousands in French
 MINUS = "\u2212"
@@ -100,10 +100,10 @@ def french_day(value: str) -> str:
     match = DAY.match(value)
     if match is None:
         return value
-    year, month, date, time = match.groups()
+    year, month, date, time, is_utc = match.groups()
     if date is None:
         return f"{MONTHS[int(month) - 1][1]} {year}"
-    return f"{date}/{month}/{year}" + (f" {time}" if time else "")
+    return f"{date}/{month}/{year}" + (f" {time}" if time else "") + (" UTC" if is_utc else "")
 
 
 def amount(value: str | None, tag: str = "span", /, **attributes: object) -> Element:

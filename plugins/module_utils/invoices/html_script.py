@@ -29,11 +29,12 @@ SCRIPT = r"""
     return (sign && "\u2212") + whole.replace(/\B(?=(\d{3})+$)/g, space) + (cents ? point + cents : "");
   };
   const day = (value) => {
-    const [, year, month, date, time] = /^(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d:\d\d))?/.exec(value) ?? [];
+    const form = /^(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d:\d\d)(?::[\d.]+(\+00:00)?)?)?/;
+    const [, year, month, date, time, isUtc] = form.exec(value) ?? [];
     if (year === undefined) return value;
     if (date === undefined) return `${texts.months[month - 1]} ${year}`;
     const shown = language === "fr" ? `${date}/${month}/${year}` : `${year}-${month}-${date}`;
-    return time ? `${shown} ${time}` : shown;
+    return shown + (time ? ` ${time}` : "") + (isUtc ? " UTC" : "");
   };
   const show = (element) => {
     const { t, d, n } = element.dataset;

@@ -117,6 +117,7 @@ tfoot td { border-top: 1.5px solid var(--soft); border-bottom: 0; font-weight: 6
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.figure { white-space: normal; }
 .day, .subject { white-space: nowrap; } .subject { font-weight: 560; }
+#findings-table th:nth-child(-n+2) { width: 1%; }
 #third-parties-table .subject, #findings-table .subject { white-space: normal; }
 small { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; background: var(--quiet-bg); color: var(--soft);
@@ -133,7 +134,7 @@ small { display: block; color: var(--soft); font-size: 12px; font-weight: 400; }
 .evidence li { padding-left: 10px; border-left: 2px solid var(--line); color: var(--soft); }
 q { color: var(--ink); font-style: italic; } q { quotes: "« " " »"; }
 .sources { margin-top: 3px; color: var(--soft); font-size: 13px; }
-.part { color: var(--soft); font-size: 13px; }
+.part { color: var(--soft); font-size: 13px; white-space: nowrap; }
 .accepted { margin-top: 6px; padding: 5px 10px; border-radius: 7px; background: var(--quiet-bg); font-size: 13px; }
 .gaps, .notes { margin: 0; padding: 0; list-style: none; }
 .gaps li { padding: 9px 0 9px 14px; border-left: 3px solid var(--undetermined-bg); }

@@ -32,7 +32,7 @@ WORDS = {
     "period": ("Period:", "Période :"),
     "whole": ("everything", "toutes les dates"),
     "since": ("since", "depuis le"),
-    "until": ("until", "jusqu’au"),
+    "until": ("until", "jusqu'au"),
     "chosen": ("Invoices:", "Factures :"),
     "seller": ("Seller", "Vendeur"),
     "siren": ("SIREN", "SIREN"),
@@ -41,7 +41,7 @@ WORDS = {
     "against": ("reading Dolibarr", "à la lecture de Dolibarr"),
     "no-advice": (
         "A computed check, not a legal opinion: the preparation of a declaration stays to be reviewed by a person.",
-        "Contrôle calculé, pas un avis juridique : la préparation d’une déclaration reste à relire par une personne.",
+        "Contrôle calculé, pas un avis juridique : la préparation d'une déclaration reste à relire par une personne.",
     ),
     "english-only": (
         "",
@@ -53,7 +53,7 @@ WORDS = {
     "verdict.warning": ("To be looked at", "À vérifier"),
     "verdict.undetermined": (
         "Nothing wrong found, but not all could be told",
-        "Rien d’anormal, mais tout n’a pu être établi",
+        "Rien d'anormal, mais tout n'a pu être établi",
     ),
     "verdict.pass": ("Everything is in order", "Tout est en ordre"),
     "count.invoices": ("invoices audited", "factures contrôlées"),
@@ -65,7 +65,7 @@ WORDS = {
     # Sections.
     "section": ("Part", "Partie"),
     "section.fill": ("To fill in", "À compléter"),
-    "section.charts": ("At a glance", "En un coup d’œil"),
+    "section.charts": ("At a glance", "En un coup d'œil"),
     "section.findings": ("Findings", "Constats"),
     "section.seller": ("Seller", "Vendeur"),
     "section.invoices": ("Invoices", "Factures"),
@@ -162,7 +162,7 @@ WORDS = {
     "bucket.90+": ("Over 90 days", "Plus de 90 jours"),
     "bucket.credit": ("In credit", "Avoirs et trop-perçus"),
     "delay": ("Average delay, weighted by amount, in days", "Retard moyen pondéré, en jours"),
-    "dso": ("Days of sales outstanding (DSO)", "Délai moyen d’encaissement (DSO), en jours"),
+    "dso": ("Days of sales outstanding (DSO)", "Délai moyen d'encaissement (DSO), en jours"),
     # VAT.
     "vat-preparation": (
         "Preparation of the CA3 return, not a declaration",
@@ -181,7 +181,7 @@ WORDS = {
     "ca3": ("CA3 by month", "CA3 par mois"),
     "vat-months": ("VAT by month", "TVA par mois"),
     "partial": ("month not complete", "mois incomplet"),
-    "not-due": ("VAT that is not due, or no longer", "TVA non exigible, ou qui ne l’est plus"),
+    "not-due": ("VAT that is not due, or no longer", "TVA non exigible, ou qui ne l'est plus"),
     "unclassified": ("Lines whose treatment is not known", "Lignes au traitement indéterminé"),
     "assumptions": ("Assumptions", "Hypothèses"),
     "side.sale": ("sale", "vente"),
@@ -190,8 +190,8 @@ WORDS = {
     "rate": ("Rate", "Taux"),
     "reason": ("Reason", "Motif"),
     "line": ("Line", "Ligne"),
-    "exact": ("Totals equal the invoices’ to the cent.", "Les totaux égalent ceux des factures au centime."),
-    "not-exact": ("Totals differ from the invoices’.", "Les totaux diffèrent de ceux des factures."),
+    "exact": ("Totals equal the invoices' to the cent.", "Les totaux égalent ceux des factures au centime."),
+    "not-exact": ("Totals differ from the invoices'.", "Les totaux diffèrent de ceux des factures."),
     # Third parties, templates, numbering.
     "name": ("Name", "Nom"),
     "roles": ("Role", "Rôle"),
