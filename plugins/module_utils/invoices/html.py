@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices import html_parts
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices import html_parts, html_vat
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_charts import draw
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom import (
     Child,
@@ -35,7 +35,13 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_style 
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_words import MONTHS, WORDS
 
 LANGUAGES = ("en", "fr")
-PARTS = ("payments", "vat", "third_parties", "templates", "numbering")
+PARTS: dict[str, Callable[[Any], list[Element]]] = {
+    "payments": html_parts.payments,
+    "vat": html_vat.vat,
+    "third_parties": html_parts.third_parties,
+    "templates": html_parts.templates,
+    "numbering": html_parts.numbering,
+}
 
 
 def render_html(report: Mapping[str, Any]) -> str:
@@ -197,10 +203,8 @@ def _content(report: Mapping[str, Any]) -> list[Element]:
         if report["invoices"] is not None
         else None,
         *(
-            _section(part, _lead(report, part), *getattr(html_parts, part)(report[part]))
-            if report[part] is not None
-            else None
-            for part in PARTS
+            _section(part, _lead(report, part), *show(report[part])) if report[part] is not None else None
+            for part, show in PARTS.items()
         ),
     ]
     return [section for section in sections if section is not None]

@@ -132,3 +132,8 @@ def when(value: str | None) -> Element:
 def badge(group: str, value: str) -> Element:
     """A word in the colour of what it says."""
     return named(group, value, class_=f"badge {value.lower().replace('_', '-')}")
+
+
+def notes(sentences: Sequence[str]) -> list[Element]:
+    """Sentences that belong to figures, where there are any."""
+    return [el("ul", *(el("li", note, lang="en") for note in sentences), class_="notes")] if sentences else []
