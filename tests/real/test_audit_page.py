@@ -149,7 +149,7 @@ def test_charts_are_drawn(page: Opened) -> None:
         assert drawing.size["height"] > 100
         bars = page.all(f".chart.{name} rect:not(.track)")
         assert bars
-        assert all(bar.size["width"] > 0 and bar.size["height"] > 0 for bar in bars)
+        assert all(one.size["width"] > 0 and one.size["height"] > 0 for one in bars)
         fill = bars[0].value_of_css_property("fill")
         assert fill not in ("rgb(0, 0, 0)", "none")
 

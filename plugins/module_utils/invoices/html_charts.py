@@ -116,7 +116,7 @@ def _by_month(rows: Sequence[Mapping[str, Any]], *series: Series) -> tuple[Eleme
         )
     months = [str(row["month"]) for row in rows]
     width = (WIDTH - LEFT - RIGHT) / len(months)
-    bar = min(width * 0.7, 26)
+    thickness = min(width * 0.7, 26)
     every = math.ceil(len(months) / MOST_LABELS)
     for place, month in enumerate(months):
         middle = LEFT + (place + 0.5) * width
@@ -124,7 +124,9 @@ def _by_month(rows: Sequence[Mapping[str, Any]], *series: Series) -> tuple[Eleme
             length = float(one.amounts[place])
             if length and not one.is_line:
                 top, bottom = sorted((height(length), height(0)))
-                shape = _shape("rect", x=middle - bar / 2, y=top, width=bar, height=max(bottom - top, 1), rx=1.5)
+                shape = _shape(
+                    "rect", x=middle - thickness / 2, y=top, width=thickness, height=max(bottom - top, 1), rx=1.5
+                )
                 shape.set("class", one.look)
                 add(drawing, add(shape, _tip(month, one.amounts[place])))
         if place % every == 0:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Union
 from xml.etree.ElementTree import Element, tostring
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.render import UNPRINTABLE
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_words import MONTHS, WORDS
 
-Child = Element | str | None
+Child = Union[Element, str, None]  # noqa: UP007 - at import, Element has no | in old Pythons
 
 # What UTF-8 cannot hold: a half of a character.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -76,10 +76,10 @@ def word(key: str, tag: str = "span", /, **attributes: object) -> Element:
     return el(tag, WORDS[key][1], data_t=key, **attributes)
 
 
-def named(group: str, value: object, tag: str = "span", /, **attributes: object) -> Element:
+def named(group: str, fact: object, tag: str = "span", /, **attributes: object) -> Element:
     """One of the values that facts hold in English, in words; itself where there are none."""
-    key = f"{group}.{value}"
-    return word(key, tag, **attributes) if key in WORDS else el(tag, str(value), **attributes)
+    key = f"{group}.{fact}"
+    return word(key, tag, **attributes) if key in WORDS else el(tag, str(fact), **attributes)
 
 
 def check_name(check: str, checks: Mapping[str, Any], tag: str = "span", /, **attributes: object) -> Element:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks import CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Form, Outcome, Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rules import RULES_BY_ID
@@ -50,7 +51,7 @@ def test_name_and_address_of_the_seller(text: str, status: Status) -> None:
     ("address", "text"),
     [
         ("73 Boulevard de l'Yerres", "73 bd de l'Yerres"),
-        ("73 bd de l’Yerres", "73, boulevard de l'Yerres"),
+        ("73 bd de l\u2019Yerres", "73, boulevard de l'Yerres"),
         ("4 avenue Saint-Jean", "4 av. St Jean"),
         ("18 rue de l'Exemple\nBâtiment B", "18 rue de l'Exemple\nBât. B"),
         ("3 place Œuvre", "3 place OEuvre"),
@@ -73,6 +74,8 @@ def test_an_address_may_be_shortened(address: str, text: str) -> None:
         ("RCS Évry B 123 456 782", P),
         ("Numéro TVA: FR11123456782 1 / 1", F),
         ("Numéro TVA: FR11 123 456 782", F),
+        ("Numéro TVA: FR7K 123 456 782", F),
+        ("Numéro TVA: FR 7K 123 456 782", F),
         ("SIREN 123 456 783", F),
         ("Tél. 01 23 45 67 82", F),
         ("SIRET: 11111111800019", F),
@@ -88,6 +91,14 @@ def test_the_number_of_another_company_is_shown() -> None:
     found = check("seller-siren", HEAD + "SIREN: 732 829 320")
     assert found.status is F
     assert "732 829 320" in found.evidence[0].text
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [("seller-siren", "SIREN: 111 111 118"), ("seller-vat-number", "Numéro TVA: FR44111111118")]
+)
+def test_the_number_of_the_customer_is_not_taken_for_a_wrong_one(rule: str, text: str) -> None:
+    found = check(rule, HEAD + text)
+    assert (found.status, found.evidence) == (F, ())
 
 
 @pytest.mark.parametrize(
@@ -236,6 +247,13 @@ def test_an_invoice_to_a_contact_is_not_judged_by_the_record() -> None:
     assert check("buyer-name-address", moved).status is F
     assert check("buyer-name-address", moved, contact_ids=(3,)).status is U
     assert check("buyer-name-address", "Holding Boréale", contact_ids=(3,)).status is U
+
+
+def test_a_customer_may_have_moved_since() -> None:
+    elsewhere = check("buyer-name-address", HEAD + "91000 Évry Adressé à Boréale Conseil 9 quai du Test 33000 Bordeaux")
+    assert (elsewhere.status, elsewhere.severity) == (F, Severity.WARNING)
+    nowhere = check("buyer-name-address", HEAD + "91000 Évry Adressé à Boréale Conseil CU2611-00005 Émetteur")
+    assert (nowhere.status, nowhere.severity) == (F, None)
 
 
 def test_a_record_without_an_address_tells_nothing() -> None:

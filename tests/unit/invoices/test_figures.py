@@ -26,7 +26,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import
         ("1234.50", "1.234,50 EUR"),
         ("1234.50", "Total (inc. tax) 1,234.50"),
         ("1234.50", "CHF 1'234.50"),
-        ("1234.50", "CHF 1’234.50"),
+        ("1234.50", "CHF 1\u2019234.50"),
         ("1234567.80", "1 234 567,80"),
         ("0", "Reste à payer 0,00"),
         ("-360", "Total TTC -360,00"),

@@ -101,14 +101,14 @@ CASES: list[tuple[str, Subject, str, str]] = [
     (
         "margin-second-hand",
         subject("", FREE, treatment=Treatment.MARGIN, seller=dataclasses.replace(SELLER, sector=Sector.SECOND_HAND)),
-        "Régime particulier - Biens d’occasion",
+        "Régime particulier - Biens d\u2019occasion",
         "Régime particulier - Agences de voyages",
     ),
     (
         "margin-travel",
         subject("", FREE, treatment=Treatment.MARGIN, seller=dataclasses.replace(SELLER, sector=Sector.TRAVEL)),
         "Régime particulier - Agences de voyages",
-        "Régime particulier - Biens d’occasion",
+        "Régime particulier - Biens d\u2019occasion",
     ),
     (
         "self-billing",
@@ -138,7 +138,7 @@ CASES: list[tuple[str, Subject, str, str]] = [
     (
         "seller-vat-group",
         subject(seller=dataclasses.replace(SELLER, vat_group=True)),
-        "Membre d’un assujetti unique",
+        "Membre d\u2019un assujetti unique",
         "assujetti",
     ),
     (

@@ -27,7 +27,7 @@ H1, H2 = date(2026, 6, 30), date(2026, 7, 1)
     ("text", "day"),
     [
         ("Pénalités de retard : trois fois le taux d'intérêt légal, exigibles sans rappel", H1),
-        ("Pénalités de retard : 3 fois le taux de l’intérêt légal", H1),
+        ("Pénalités de retard : 3 fois le taux de l\u2019intérêt légal", H1),
         ("Pénalités de retard : 3 (trois) fois le taux d'intérêt légal", H1),
         ("Pénalités de retard au taux de la BCE majoré de 10 points de pourcentage", H1),
         ("Pénalités de retard : taux de la BCE +\n10 points", H2),
@@ -53,7 +53,7 @@ def test_a_rate_of_at_least_the_floor_passes(text: str, day: date) -> None:
 @pytest.mark.parametrize(
     ("text", "day"),
     [
-        ("Pénalités de retard au taux d’intérêt légal", H1),
+        ("Pénalités de retard au taux d\u2019intérêt légal", H1),
         ("Pénalités de retard : deux fois le taux d'intérêt légal", H1),
         ("Pénalités de retard : 7,85 %", H1),
         ("Pénalités de retard : 8 %", H2),

@@ -23,7 +23,10 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import
         # A core font has no U+202F.
         ("12,40?% et 1?234,50?€", "12,40 % et 1 234,50 €"),
         ("Vraiment ?", "vraiment ?"),
-        ("l’escompte, l‘avoir, d´accord, d`accord, d′accord", "l'escompte, l'avoir, d'accord, d'accord, d'accord"),
+        (
+            "l\u2019escompte, l\u2018avoir, d´accord, d`accord, d′accord",
+            "l'escompte, l'avoir, d'accord, d'accord, d'accord",
+        ),
         ("A–B—C−D‐E", "a-b-c-d-e"),
         ("ﬁn de bénéﬁce", "fin de benefice"),
         ("Œuvre, cœur, ex æquo", "oeuvre, coeur, ex aequo"),
