@@ -137,6 +137,8 @@ def test_a_deposit_that_was_received_before_its_invoice() -> None:
     assert check("supply-date", scene).status is N
     early = replace(DEPOSIT_PAID, invoice_id=100, paid_on=date(2026, 10, 30))
     assert check("supply-date", scene, payments=(early,)).status is F
+    same_day = replace(early, paid_on=date(2026, 11, 2))
+    assert check("supply-date", scene, payments=(same_day,)).status is N
     assert check("supply-date", scene, "reçu le 30/10/2026", payments=(early,)).status is P
 
 
@@ -367,7 +369,7 @@ def test_a_credit_note_of_which_dolibarr_knows_no_source() -> None:
     assert (
         check("credit-note-reference", scene, "Remise annuelle sur les factures FA2510-0012 et suivantes").status is P
     )
-    assert check("credit-note-reference", scene, "Facture avoir AV2611-0004").status is F
+    assert check("credit-note-reference", scene, "Notre facture AV2611-0004").status is F
     assert check("credit-note-amount", scene).status is U
 
 

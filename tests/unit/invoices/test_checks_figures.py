@@ -78,6 +78,19 @@ def test_a_cent_in_a_total_is_found(lines: list[Line], field: str, more: bool) -
     assert (outcome.status, outcome.severity) == (F, None)
 
 
+def test_a_cent_between_the_lines_and_the_totals_is_found() -> None:
+    scene = totalled(line("Audit", "1", "100", "20", "100", "20"))
+    more = scene.with_invoice(total_ht=Decimal("100.01"), total_ttc=Decimal("120.01"))
+    assert check("totals-arithmetic", more).status is F
+
+
+@pytest.mark.parametrize(("tax", "status"), [("20.01", P), ("19.99", P), ("20.02", F), ("19.98", F)])
+def test_the_tax_of_a_line_may_differ_by_a_cent(tax: str, status: Status) -> None:
+    outcome = check("totals-arithmetic", totalled(line("Audit", "1", "100", "20", "100", tax)))
+    # An error, where cents of a whole rate are a warning.
+    assert (outcome.status, outcome.severity) == (status, None)
+
+
 def test_a_price_that_was_given_with_tax() -> None:
     # 3 at 99.99 with tax: 299.97; without 249.975, so 249.98; the unit price is kept as 83.325.
     taxed = line("Lampe", "3", "83.325", "20", "249.98", "49.99")
@@ -306,6 +319,7 @@ def test_a_consumed_deposit_is_no_sale_of_goods() -> None:
     deposit = line("(DEPOSIT)", "1", "-10", "20", "-10", "-2", discount_id=3, product_type=ProductType.GOODS)
     scene = totalled(deposit, line("Conseil", "1", "100", "20", "100", "20"))
     assert check("operation-category", scene, "Catégorie d'opérations : Prestation de services").status is P
+    assert check("operation-category", scene, "Catégorie d'opérations : Mixte").status is F
 
 
 def test_a_wrong_total_of_a_line_is_an_error() -> None:
