@@ -181,7 +181,7 @@ def operation_category(subject: Subject, rule: Rule) -> Outcome:
         return no_paper(subject)
     found = subject.paper.find(PATTERNS["category"])
     if found is None and not is_understood(subject.paper):
-        return foreign_language("the category of its operations")
+        return foreign_language(rule.title.en)
     if found is None:
         return failed(
             "It does not say whether it is about goods, services or both: set INVOICE_CATEGORY_OF_OPERATION in Dolibarr."

@@ -201,7 +201,7 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
         )
     spoken = list(subject.paper.find_all(PATTERNS["penalty"]))
     if not spoken and not is_understood(subject.paper):
-        return foreign_language("the rate of late-payment penalties")
+        return foreign_language(rule.title.en)
     if not spoken:
         return failed("The rate of late-payment penalties is not on it: print « taux de la BCE majoré de 10 points ».")
     rates = penalty_rate(subject.day)

@@ -226,7 +226,7 @@ def seller_capital(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     """The share capital with its amount."""
     found = list(paper.find_all(PATTERNS["capital"]))
     if not found and not is_understood(paper):
-        return foreign_language("the share capital")
+        return foreign_language("Amount of the share capital")
     if not found:
         return failed("The amount of the share capital is not on it: print « capital de … € ».")
     if seller.capital is None:

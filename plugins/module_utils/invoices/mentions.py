@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import foreign_language
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Status, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Rule, Wording
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import is_understood
 
 
 def mention(subject: Subject, rule: Rule) -> Outcome:
@@ -28,6 +30,8 @@ def mention(subject: Subject, rule: Rule) -> Outcome:
         return Outcome(Status.PASS)
     if found := first(subject, rule.wrong):
         return _fail(rule, f"« {found.words} » is not the mention for it", found)
+    if not rule.any_language and not is_understood(subject.paper):
+        return foreign_language(rule.title.en)
     message = f"{rule.title.en}: nothing was found; {rule.remedy}."
     return Outcome(rule.absence, "" if rule.absence is Status.NOT_APPLICABLE else message)
 

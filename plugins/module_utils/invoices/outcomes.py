@@ -37,7 +37,7 @@ def unknown_seller(field: str) -> Outcome:
 
 def foreign_language(what: str) -> Outcome:
     """A wording was not found on a paper in a language that is not read here."""
-    return undetermined(f"It is neither in French nor in English: see yourself that it has {what}.")
+    return undetermined(f"{what}: it is neither in French nor in English, so read it yourself.")
 
 
 def _shown(evidence: tuple[Evidence | Found | None, ...]) -> tuple[Evidence, ...]:

@@ -39,7 +39,7 @@ WRITTEN = {
     # The document.
     "debits_literal": r"option pour le paiement de la taxe d'apres les debits",
     "debits_loose": r"option (?:pour le|de) paiement de (?:la )?(?:taxe|tva) (?:sur|d'apres) (?:les )?debits"
-    r"|tva (?:acquittee |payee )?(?:sur|d'apres) les debits",
+    r"|tva (?:acquittee |payee )?(?:sur|d'apres) les debits|option to pay tax based on debits",
     "category": r"(?:categorie|nature) (?:de l'|d'|de |des )operations?\s?:?\s?"
     r"(livraisons? de (?:biens|marchandises)|prestations? de services?|mixte|operations? mixtes?)"
     r"|category of operations?\s?:?\s?(deliver(?:y|ies) of goods|provisions? of services?|mixed)",
@@ -102,7 +102,7 @@ WRITTEN = {
     "new_vehicle": r"moyens? de transport neufs?|\b298 sexies\b",
     # References to other invoices.
     "corrects": r"\b(?:correction (?:de la )?facture|correction of invoice|avoir sur (?:la )?facture|annule la facture)\b",
-    "replaces": r"\bannule et remplace\b|\b(?:remplacement (?:de la )?facture|replacement (?:of|for) invoice)\b",
+    "replaces": r"\bannule et remplace\b|\b(?:remplacement (?:de la )?facture|replacement (?:of |for )?invoice)\b",
 }
 
 PATTERNS = {name: re.compile(written) for name, written in WRITTEN.items()} | {"art261": EXEMPTION}

@@ -163,6 +163,7 @@ class Rule:
     absence: Status = Status.FAIL
     remedy: str = ""
     drafts: bool = False  # whether it also looks at what is no invoice yet
+    any_language: bool = False  # whether nothing found counts on a paper that is neither in French nor in English
 
     def to_facts(self) -> dict[str, Any]:
         """What a report says of the rule itself."""

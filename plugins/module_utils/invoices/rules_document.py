@@ -115,5 +115,6 @@ DOCUMENT_RULES = (
         (when("customer.zone", Zone.FR, Zone.DROM),),
         accepted=words("french"),
         remedy="choose French as the customer's language in Dolibarr",
+        any_language=True,
     ),
 )

@@ -55,7 +55,7 @@ P, F, U, N = Status.PASS, Status.FAIL, Status.UNDETERMINED, Status.NOT_APPLICABL
 def check(rule: str, scene: Scene, text: str | None = "", **differing: Any) -> Outcome:
     pdf = None if text is None else PdfText(pages=(text,))
     subject = replace(scene.subject(pdf), **differing)
-    return CHECKS[rule.replace("-", "_")](subject, RULES_BY_ID[rule])
+    return CHECKS[RULES_BY_ID[rule].check](subject, RULES_BY_ID[rule])
 
 
 def dated(issued: date, due: date, terms: str) -> tuple[Scene, str]:
@@ -418,8 +418,23 @@ def test_a_seller_in_the_small_business_regime_has_no_vat_number_to_print() -> N
     assert check("seller-vat-number", Scene(seller=TRADER), "Camille Fictive").status is U
 
 
-@pytest.mark.parametrize("rule", ["late-penalty-rate", "operation-category", "seller-capital"])
+@pytest.mark.parametrize(
+    "rule", ["late-penalty-rate", "operation-category", "seller-capital", "escompte", "recovery-indemnity"]
+)
 def test_a_paper_in_another_language_is_not_judged_by_its_words(rule: str) -> None:
     german = "Atelier Lumen Rechnung FA2611-0100 Rechnungsdatum 02.11.2026 Gesamt 1.800,00"
     assert check(rule, Scene(), german).status is U
     assert check(rule, Scene(), german.replace("Rechnung ", "Facture ")).status is F
+
+
+def test_a_french_customer_reads_french() -> None:
+    assert check("language-french", Scene(), "Date facturation : 02/11/2026").status is P
+    assert check("language-french", Scene(), "Rechnung FA2611-0100").status is F
+    assert check("language-french", Scene(), "Invoice date : 11/02/2026").status is F
+
+
+def test_dolibarrs_english_words() -> None:
+    replacing = "Replacement invoice FA2611-0100 Replacement invoice : FA2610-0090"
+    assert check("replacement-reference", SCENES["replacement"], replacing).status is P
+    debits = Scene().with_seller(debits=False)
+    assert check("vat-on-debits", debits, "Option to pay tax based on debits").status is F
