@@ -126,7 +126,13 @@ class _Child:
 
     def ask(self, content: bytes) -> dict[str, Any]:
         """What the process says of a PDF; when that ended it, why."""
-        timer = threading.Timer(self._patience, self._process.kill)
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._patience, give_up)
         timer.start()
         try:
             with suppress(BrokenPipeError):
@@ -140,9 +146,8 @@ class _Child:
                         answer: dict[str, Any] = json.loads(body)
                         return answer
         finally:
-            is_late = not timer.is_alive()
             timer.cancel()
-        return {"reason": self._post_mortem(is_late)}
+        return {"reason": self._post_mortem(late.is_set())}
 
     def _post_mortem(self, is_late: bool) -> Reason:
         status = self.end()
