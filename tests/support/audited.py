@@ -8,46 +8,25 @@ from __future__ import annotations
 import dataclasses
 import io
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import pypdf
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.numbering import audit_numbering
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import SellerSize
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import (
     AuditOptions,
-    Form,
     PdfText,
     Seller,
     Subject,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.subject import build_subjects
+from tests.support import subjects
 from tests.support.ledger import CUSTOMER_INVOICES, CUSTOMER_PAYMENTS, THIRD_PARTIES, TODAY
 from tests.support.paths import FIXTURES
 
-SELLER = Seller(
-    name="Atelier Lumen",
-    address="12 rue des Exemples",
-    zip="91000",
-    town="Évry-Courcouronnes",
-    country="FR",
-    legal_form="SAS",
-    capital=Decimal(5000),
-    siren="123456782",
-    siret="12345678200010",
-    vat_number="FR11123456782",
-    rcs_city="Évry",
-    naf="62.02A",
-    ibans=("BE94967123456714", "FR7616958000010012345678923"),
-    form=Form.COMPANY,
-    is_in_rcs=True,
-    regime=Regime.NORMAL,
-    size=SellerSize.SME,
-    debits=False,
-)
+# With both of its bank accounts.
+SELLER = dataclasses.replace(subjects.SELLER, ibans=("BE94967123456714", *subjects.SELLER.ibans))
 
 
 def captured_subjects(

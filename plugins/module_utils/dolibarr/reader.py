@@ -233,3 +233,11 @@ def received(rows: Iterable[Payment]) -> Decimal:
 def same(one: Decimal, other: Decimal) -> bool:
     """Whether two amounts are the same to the cent."""
     return abs(one - other) < TOLERANCE
+
+
+def at_rest(read: Callable[[], T]) -> T:
+    """What ``read`` gives, from the beginning once more when somebody worked in Dolibarr meanwhile."""
+    try:
+        return read()
+    except ChangedWhileRead:
+        return read()

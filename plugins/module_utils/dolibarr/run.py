@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +15,10 @@ from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import ChangedWhileRead
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.facts import Gatherer, Request
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import API, DolibarrOptions
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader, at_rest
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.render import render
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.report_kinds import REPORTS
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot import Snapshot, build_snapshot
@@ -31,12 +29,11 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_di
     invoice_refs,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_files import (
-    PRIVATE,
     read_snapshot,
-    write_private,
     write_snapshot,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import present, write_private
 
 SNAPSHOT = "snapshot"
 WORDS = {str(Severity.ERROR): "error", str(Severity.WARNING): "warning", str(Severity.INFO): "remark"}
@@ -85,10 +82,7 @@ def read_facts(
         numbering = dataclasses.replace(request.numbering, previous_refs=invoice_refs(earlier))
         request = dataclasses.replace(request, numbering=numbering)
     with Progress(progress_file) as progress, Client(options, progress) as client:
-        try:
-            read = read_once(client, options, request, output, now)
-        except ChangedWhileRead:  # somebody worked in Dolibarr meanwhile: it may be at rest now
-            read = read_once(client, options, request, output, now)
+        read = at_rest(lambda: read_once(client, options, request, output, now))
     if read.snapshot is not None:
         take_snapshot(read, read.snapshot, earlier)
     return result(read, output, check_mode)
@@ -153,15 +147,6 @@ def written(read: Read, dest: str, report: str, check_mode: bool) -> dict[str, A
     if not check_mode:
         write_private(os.path.realpath(dest), [report])
     return {"changed": True, "diff": {"before": before or "", "after": report, "before_header": dest}}
-
-
-def present(dest: str) -> str | None:
-    """What a file holds that only its owner may read; None for any other."""
-    try:
-        with open(dest, encoding="utf-8", newline="") as file:
-            return file.read() if stat.S_IMODE(os.fstat(file.fileno()).st_mode) == PRIVATE else None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def has_findings(findings: Sequence[dict[str, Any]]) -> bool:

@@ -9,16 +9,13 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.canonical import canonical_text
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot import SCHEMA_VERSION, Snapshot
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import PRIVATE, write_private
 
-PRIVATE = 0o600
 FIELDS = ("schema_version", "captured_at", "instance", "content_hash", "data")
 
 
@@ -71,37 +68,3 @@ def _present(path: str) -> dict[str, Any]:
         raise Refused(
             f"{path} exists and is no snapshot that can be read: remove it or choose another dest.", path=path
         ) from error
-
-
-def write_private(path: str, pieces: Iterable[str]) -> None:
-    """Write a file that only its owner may read; it is there in full or not at all, whenever this is stopped."""
-    folder = os.path.dirname(path) or "."
-    new = None
-    try:
-        # With mode 0600 from its first byte.
-        descriptor, new = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-        new = None
-        _sync(folder)
-    except OSError as error:
-        raise ErpError(
-            f"Cannot write {path} ({error.strerror}): give a dest in a directory that this user may write to.",
-            path=path,
-        ) from error
-    finally:
-        if new is not None:
-            with suppress(OSError):
-                os.unlink(new)
-
-
-def _sync(folder: str) -> None:
-    """Have the rename outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.run import present
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_files import PRIVATE, write_private
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html import render_html
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.markdown import render_markdown
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import PRIVATE, present, write_private
 
 JSON, MARKDOWN, HTML = "audit.json", "audit.md", "audit.html"
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import ChangedWhileRead
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import API, DolibarrOptions
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import at_rest
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.audit import AuditRequest, audit
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.baseline import Baseline, read_baseline
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.report import build_report
@@ -51,10 +51,7 @@ def run_audit(
     baseline = read_baseline(output.baseline, now.date()) if output.baseline else Baseline()
     address = options.base().removesuffix(API)
     with Progress(progress_file) as progress, Client(options, progress) as client:
-        try:
-            report = build_report(audit(client, address, request, baseline, now))
-        except ChangedWhileRead:  # somebody worked in Dolibarr meanwhile: it may be at rest now
-            report = build_report(audit(client, address, request, baseline, now))
+        report = build_report(at_rest(lambda: audit(client, address, request, baseline, now)))
     return result(report, output, check_mode)
 
 

@@ -28,10 +28,10 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.canonical i
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot import Snapshot
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.snapshot_files import (
     read_snapshot,
-    write_private,
     write_snapshot,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import write_private
 from tests.support.paths import FIXTURES
 
 INVOICES: list[dict[str, Any]] = json.loads((FIXTURES / "api/invoices/invoices--limit=0.json").read_text())
