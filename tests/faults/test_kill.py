@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import random
@@ -16,9 +17,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.arcodange.erp.plugins.modules import erp_backup
 from tests.support.databases import Cluster
 from tests.support.documents import unpack_documents
-from tests.support.restore_points import MODULE, Scene, environment, run_module
+from tests.support.processes import fork_module, killed_after, status_of
+from tests.support.restore_points import MODULE, Scene, environment, small_database
 from tests.support.stores import Store
 
 MOMENTS = 50
@@ -32,9 +35,8 @@ def scene(postgres: Cluster, moto: Store, tmp_path_factory: pytest.TempPathFacto
     """The sample with a file that is stored in parts of its own."""
     documents = unpack_documents(tmp_path_factory.mktemp("documents"))
     (documents / "large.bin").write_bytes(random.Random(1).randbytes(9 << 20))
-    database = postgres.sample_database()
-    yield Scene(database, moto, documents, postgres.bin_dir)
-    postgres.drop(database.name)
+    with small_database(postgres) as database:
+        yield Scene(database, moto, documents, postgres.bin_dir)
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +45,23 @@ def first(scene: Scene, moto: Store) -> Scene:
     there = Scene(scene.database, moto.fresh(), scene.documents, scene.bin_dir)
     passing = scene.documents / "gone.txt"
     passing.write_text("yesterday", encoding="utf-8")
-    assert run_module(there.module()).status == 0
+    there.back_up()
     passing.unlink()
     (scene.documents / "new.bin").write_bytes(random.Random(2).randbytes(5 << 20))
     scene.database.execute("UPDATE llx_facture SET note_private = 'changed' WHERE rowid = 1")
     return there
 
 
+def start(scene: Scene) -> int:
+    """Begin a run in a process of its own."""
+    return fork_module(erp_backup.main, scene.module(), lambda patch: None)
+
+
 @pytest.fixture(scope="module")
 def span(scene: Scene, moto: Store, first: Scene) -> float:
     """How long a whole run takes here and now, in seconds."""
     started = time.monotonic()
-    assert run_module(Scene(scene.database, moto.fresh(), scene.documents, scene.bin_dir).module()).status == 0
+    assert status_of(start(dataclasses.replace(scene, store=moto.fresh()))) == 0
     return time.monotonic() - started
 
 
@@ -64,29 +71,6 @@ def wait_until_gone(scene: Scene) -> None:
     while scene.database.execute(LOCKS) != [(0,)] or scene.database.execute(SESSIONS, [scene.database.name]) != [(0,)]:
         assert time.monotonic() < deadline, "the killed run still holds its lock or a session"
         time.sleep(0.05)
-
-
-def kill_after(seconds: float, standard_input: str) -> bool:
-    """Start the module, kill it and all that it started, and say whether it was still running."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", MODULE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env=environment(),
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(standard_input)
-    process.stdin.close()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    return False
 
 
 def processes_of(bin_dir: pathlib.Path, port: int) -> list[str]:
@@ -103,26 +87,52 @@ def processes_of(bin_dir: pathlib.Path, port: int) -> list[str]:
     return found
 
 
+def check_next_run(there: Scene, before: int) -> None:
+    """The server has let go of the killed run, and the next one makes a whole restore point of what is there."""
+    wait_until_gone(there)
+    assert processes_of(there.bin_dir, there.database.port) == []
+    there.back_up()
+    bucket = there.bucket.held()
+    assert bucket.torn() == []
+    assert bucket.uploads() == []
+    assert len(bucket.manifests()) > before
+    assert bucket.newest()["documents"]["files"] == sum(1 for path in there.documents.rglob("*") if path.is_file())
+
+
 @pytest.mark.parametrize("number", range(MOMENTS))
 def test_a_killed_run_leaves_nothing_that_looks_like_a_backup(
     scene: Scene, first: Scene, moto: Store, span: float, number: int
 ) -> None:
-    moment = random.Random(number).uniform(0.2, 1.0) * span
-    there = Scene(scene.database, moto.fresh(), scene.documents, scene.bin_dir)
+    moment = random.Random(number).uniform(0.0, 1.0) * span
+    there = dataclasses.replace(scene, store=moto.fresh())
     if number % 2:
         for key in sorted(first.bucket.keys()):
             there.bucket.write(key, first.bucket.read(key))
     before = len(there.bucket.manifests())
-    killed = kill_after(moment, there.module())
+    killed = killed_after(moment, start(there))
     assert there.bucket.torn() == [], f"killed after {moment:.3f} s"
     assert killed or len(there.bucket.manifests()) == before + 1
-    wait_until_gone(there)
-    assert processes_of(there.bin_dir, there.database.port) == []
-    again = run_module(there.module())
-    assert again.status == 0, again.output
-    assert there.bucket.torn() == []
-    assert there.bucket.uploads() == []
-    assert len(there.bucket.manifests()) > before
-    assert there.bucket.newest()["documents"]["files"] == sum(
-        1 for path in scene.documents.rglob("*") if path.is_file()
+    check_next_run(there, before)
+
+
+def test_a_killed_run_of_the_module_as_ansible_starts_it(scene: Scene, moto: Store) -> None:
+    """In a process that knows nothing of tests, killed as soon as it is sending."""
+    there = dataclasses.replace(scene, store=moto.fresh())
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment(),
     )
+    assert process.stdin is not None
+    process.stdin.write(there.module().encode())
+    process.stdin.close()
+    while not there.bucket.uploads():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert there.bucket.torn() == []
+    check_next_run(there, 0)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils import basic
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import Refused
@@ -32,6 +31,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.restore.switch_datab
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.switch_documents import DocumentsSwitch
 from ansible_collections.arcodange.erp.plugins.modules import erp_restore
 from tests.support.databases import Cluster
+from tests.support.processes import fork_module, status_of
 from tests.support.restore_points import environment
 from tests.support.restore_scene import MODULE, Live, Series, series
 from tests.support.stores import Store
@@ -117,30 +117,18 @@ def steps_of(live: Live, reached: Callable[[str], None]) -> Callable[[str], None
 
 def run_in_child(live: Live, deadly: str, no_exchange: bool = False, **changes: Any) -> int:
     """Run the module in a process of its own that kills itself at a step; returns how it ended."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    status = 9
-    with contextlib.suppress(BaseException), pytest.MonkeyPatch.context() as patch:
 
-        def reached(step: str) -> None:
-            if step == deadly:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def reached(step: str) -> None:
+        if step == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        with open(os.devnull, "r+b") as null:
-            for stream in (0, 1, 2):
-                os.dup2(null.fileno(), stream)
+    def prepare(patch: pytest.MonkeyPatch) -> None:
         if no_exchange:
             patch.setattr(switch_documents, "exchange", lambda one, other: False)
         watch(patch, reached)
         patch.setattr(switch_database, "_no_steps", steps_of(live, reached))
-        patch.setattr(basic, "_ANSIBLE_ARGS", live.module(**changes).encode())
-        patch.setattr(basic, "_ANSIBLE_PROFILE", "legacy")
-        try:
-            erp_restore.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-    os._exit(status)
+
+    return status_of(fork_module(erp_restore.main, live.module(**changes), prepare))
 
 
 @pytest.fixture(scope="module")

@@ -202,7 +202,7 @@ class TestLeftovers:
         assert scene.bucket.uploads() == [keys[1]]
         assert scene.prune().facts["outcome"] == "unchanged"
 
-    @pytest.mark.parametrize("calls", range(1, 32, 4))
+    @pytest.mark.parametrize("calls", [1, 5, 13, 25])
     def test_a_sweep_that_was_stopped_is_finished_by_the_next_run(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch, calls: int
     ) -> None:
