@@ -14,7 +14,7 @@ SETUP := python=$$(sh tests/tools/python.sh) && "$$python" tests/tools/environme
 
 # The gates of `make test`, and those that run again on the other end of the supported versions.
 # The longest first: two run at a time.
-GATES := integration faults restores sanity facts audit unit play molecule lint types docs build changelog style
+GATES := integration faults restores sanity platform facts audit unit play molecule lint types docs build changelog style
 GATES_AGAIN := sanity unit play
 
 export PATH := $(BIN):$(PATH)
@@ -68,6 +68,10 @@ bench-audit: test-tools ## audit a thousand invoices with their PDFs: times, mem
 .PHONY: unit integration restores faults facts audit real
 unit integration restores faults facts audit real: test-tools
 	@$(PYTEST) tests/$@
+
+.PHONY: platform
+platform: test-tools ## tests of Kubernetes, Vault, ownership and recovery
+	@$(PYTEST) tests/kubernetes tests/vault tests/ownership tests/recovery
 
 unit: ## tests of the pure parts: the quick inner loop
 integration: ## tests against an embedded PostgreSQL and object store

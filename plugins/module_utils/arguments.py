@@ -13,6 +13,7 @@ from ansible.module_utils.basic import env_fallback, missing_required_lib
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import StoreOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options import KubernetesOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import DatabaseOptions
 
 Spec = dict[str, dict[str, Any]]
@@ -93,9 +94,22 @@ def dolibarr_spec() -> Spec:
     }
 
 
+def kubernetes_spec() -> Spec:
+    """Which cluster is meant, as described in the doc fragment ``arcodange.erp.kubernetes``."""
+    return {
+        "kubeconfig": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_KUBECONFIG"])},
+        "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
+    }
+
+
 def store_options(params: dict[str, Any]) -> StoreOptions:
     """Read the options ``s3_*`` of a module."""
     return StoreOptions(**{name.removeprefix("s3_"): params[name] for name in object_store_spec()})
+
+
+def kubernetes_options(params: dict[str, Any]) -> KubernetesOptions:
+    """Read which cluster a module talks to."""
+    return KubernetesOptions(kubeconfig=params["kubeconfig"], context=params["context"])
 
 
 def dolibarr_options(params: dict[str, Any]) -> DolibarrOptions:

@@ -259,7 +259,8 @@ msg:
   sample: "Found 1 error, 2 warnings: number-gap, payment-overpaid, third-party-zip-missing."
 findings:
   description:
-    - What should be otherwise, each with C(subset), C(check), C(severity) (V(error), V(warning) or V(info)), C(subject) and C(message).
+    - What should be otherwise, each with C(subset), C(check), C(severity) (V(error), V(warning) or V(info)), C(subject), C(message)
+      and the same in French C(message_fr).
     - Of the subsets asked for. The reports that only list (payments by date and month, VAT by line, V(snapshot)) add none.
   returned: success
   type: list
@@ -270,6 +271,7 @@ findings:
       severity: warning
       subject: FA2509-0016
       message: "FA2509-0016 was settled with 120.00 too much: pay it back, or convert it into a discount for a later invoice."
+      message_fr: "FA2509-0016 : 120,00 € réglés en trop, à rembourser ou à convertir en réduction sur une facture à venir."
 report:
   description: The table that O(report) asked for, in O(format).
   returned: when O(report) was given

@@ -338,12 +338,12 @@ audit:
       type: dict
     findings:
       description:
-        - What should be otherwise, worst first, each with C(section), C(check), C(severity), C(subject), C(invoice), C(message), the
-          C(evidence) (words and page), the legal C(sources), and C(accepted), which is null or says who, why and until when.
+        - What should be otherwise, worst first, each with C(section), C(check), C(severity), C(subject), C(invoice), C(message) and the
+          same in French C(message_fr), the C(evidence) (words and page), the legal C(sources), and C(accepted), which is null or says who, why and until when.
       type: list
       elements: dict
     undetermined:
-      description: What could not be told and what to fill in, with the rules and the invoices that it concerns.
+      description: What could not be told and what to fill in (C(message), C(message_fr)), with the rules and the invoices that it concerns.
       type: list
       elements: dict
     baseline:

@@ -47,7 +47,9 @@ options:
     type: str
     required: true
   documents_path:
-    description: Dolibarr's documents directory, on the host where the module runs.
+    description:
+      - Dolibarr's documents directory, on the host where the module runs.
+      - What restores keep directly in it (C(.erp_restore)), and C(lost+found) where it is a mount point, are not documents.
     type: path
     required: true
   exclude:

@@ -49,7 +49,9 @@ options:
     type: path
     required: true
   scratch_path:
-    description: Directory in which the documents are restored for the drill. Beside O(documents_path) when absent.
+    description:
+      - Directory in which the documents are restored for the drill. Beside O(documents_path) when absent.
+      - Needed where O(documents_path) is a mount point, because what lies beside it is another file system.
     type: path
   compare_live:
     description: Whether to look for issued invoices, their PDFs and tables that are no longer as they were backed up.

@@ -60,7 +60,9 @@ options:
     choices: [switch, into]
     default: switch
   documents_path:
-    description: Dolibarr's documents directory. It may not be a mount point itself, because it is renamed.
+    description:
+      - Dolibarr's documents directory. It is renamed, or where it is a mount point, what lies in it is; everything that is kept then lies in its
+        C(.erp_restore).
     type: path
   paths:
     description:

@@ -43,10 +43,11 @@ def progress_line(state: dict[str, Any], before: dict[str, Any], seconds: float,
     """One line: phase, files, answers and bytes done, and the rate since the line before, ``seconds`` ago."""
     parts = [str(state["phase"])]
     parts += [f"{state[name]} {name}" for name in ("files", "answers") if state.get(name)]
-    parts.append(human_bytes(state["read"]))
-    start = before["read"] if before.get("phase") == state["phase"] else 0
-    if state["read"] > start and seconds > 0:
-        parts.append(f"{human_bytes((state['read'] - start) / seconds)}/s")
+    if "read" in state:  # a wait counts nothing
+        parts.append(human_bytes(state["read"]))
+        start = before["read"] if before.get("phase") == state["phase"] else 0
+        if state["read"] > start and seconds > 0:
+            parts.append(f"{human_bytes((state['read'] - start) / seconds)}/s")
     return f"{', '.join(parts)}, {elapsed:.0f} s"
 
 

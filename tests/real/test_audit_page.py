@@ -263,6 +263,8 @@ def test_the_page_speaks_both_languages(page: Opened) -> None:
     assert page.column("invoices-table", 6)[0] == "1\u202f234,50"
     assert page.column("invoices-table", 3)[0] == "15/01/2026"
     assert "Taux des pénalités de retard" in page.one("#invoice-1 .result").text
+    assert "En français : The rate is too low: write the legal one." in page.one("#invoice-1 .result").text
+    assert "En français : " in page.one("#findings-table .found").text
     assert page.one(".chart.findings text").text == "Taux des pénalités de retard"
     assert "déc. 2025" in [text.text for text in page.all(".chart.receipts text")]
     assert CLOSING in page.one("#verdict").text
@@ -270,6 +272,8 @@ def test_the_page_speaks_both_languages(page: Opened) -> None:
     assert page.one("h1").text == "Audit des factures"
     page.click("[data-language=en]")
     assert page.column("invoices-table", 3)[0] == "2026-01-15"
+    assert "En français" not in page.one("#findings-table .found").text
+    assert "En français" not in page.one("#fill").text
 
 
 def test_a_french_browser_reads_french(page: Opened) -> None:

@@ -22,6 +22,7 @@ def result(rule: str, status: str, severity: str = "error", message: str = "", *
         "status": status,
         "severity": severity,
         "message": message,
+        "message_fr": message and f"En français : {message}",
         "evidence": [],
         "sources": [],
     } | more
@@ -49,7 +50,7 @@ def invoice(
         "total_tva": "0.00",
         "total_ttc": total,
         "currency": "EUR",
-        "pdf": {"state": "read", "reason": "", "pages": 1, "size": 9000, "sha256": "0" * 64},
+        "pdf": {"state": "read", "reason": "", "reason_fr": "", "pages": 1, "size": 9000, "sha256": "0" * 64},
         "verdict": verdict,
         "counts": counts,
         "results": list(results),
@@ -64,6 +65,7 @@ def finding(section: str, check: str, severity: str, subject: str, message: str,
         "severity": severity,
         "subject": subject,
         "message": message,
+        "message_fr": message and f"En français : {message}",
         "invoice": None,
         "evidence": [],
         "sources": [],
@@ -100,7 +102,14 @@ INVOICES = [
         "-5.00",
         "undetermined",
         result("escompte", "undetermined", message="Its PDF holds no text: read it."),
-        pdf={"state": "unreadable", "reason": "holds no text", "pages": 1, "size": 9, "sha256": "1" * 64},
+        pdf={
+            "state": "unreadable",
+            "reason": "holds no text",
+            "reason_fr": "n'a pas de texte",
+            "pages": 1,
+            "size": 9,
+            "sha256": "1" * 64,
+        },
     ),
 ]
 FINDINGS = [
@@ -187,6 +196,7 @@ PAYMENTS = {
     "by_month": MONTHS,
     "by_month_total": {"movements": 2, "received": "1234.50", "paid_back": "100.00", "net": "1134.50"},
     "notes": [f"A note of {CLOSING}"],
+    "notes_fr": [f"Une note de {CLOSING}"],
 }
 VAT = {
     "reconciliation": {"is_exact": True},
@@ -229,15 +239,24 @@ VAT = {
             "total_ht": "99.00",
             "total_tva": "0.00",
             "reason": CLOSING,
+            "reason_fr": f"Raison : {CLOSING}",
         }
     ],
     "not_due": {
         "customers": [
-            {"invoice": "FA2604-0003", "issued": "2026-04-15", "base": "20000.00", "tax": "0.00", "reason": "not paid"}
+            {
+                "invoice": "FA2604-0003",
+                "issued": "2026-04-15",
+                "base": "20000.00",
+                "tax": "0.00",
+                "reason": "not paid",
+                "reason_fr": "non réglée",
+            }
         ],
         "suppliers": [],
     },
     "assumptions": ["Preparation, not a declaration."],
+    "assumptions_fr": ["Préparation, pas une déclaration."],
 }
 THIRD_PARTIES = {
     "third_parties": [
@@ -252,7 +271,7 @@ THIRD_PARTIES = {
         }
         for name, missing in ((SCRIPT_NAME, ["rcs"]), (QUOTED, []), (TURNED, ["vat_number", "siren"]))
     ],
-    "not_audited": [{"name": QUOTED, "reason": "closed"}],
+    "not_audited": [{"name": QUOTED, "reason": "closed", "reason_fr": "fermé"}],
 }
 TEMPLATES = [
     {
@@ -324,17 +343,39 @@ REPORT: dict[str, Any] = {
         ],
     },
     "undetermined": [
-        {"message": f"Nobody knows: ask {CLOSING}.", "rules": ["unheard-of"], "invoices": ["FA2601-0001"]},
-        {"message": "Its PDF holds no text: read it.", "rules": ["escompte"], "invoices": ["FA2606-0005"]},
+        {
+            "message": f"Nobody knows: ask {CLOSING}.",
+            "message_fr": f"Personne ne sait : voir {CLOSING}.",
+            "rules": ["unheard-of"],
+            "invoices": ["FA2601-0001"],
+        },
+        {
+            "message": "Its PDF holds no text: read it.",
+            "message_fr": "Son PDF n'a pas de texte : le lire.",
+            "rules": ["escompte"],
+            "invoices": ["FA2606-0005"],
+        },
         *(
-            {"message": f"Question {number} has no answer: give one.", "rules": ["escompte"], "invoices": ["FA", "FB"]}
+            {
+                "message": f"Question {number} has no answer: give one.",
+                "message_fr": f"Question {number} : y répondre.",
+                "rules": ["escompte"],
+                "invoices": ["FA", "FB"],
+            }
             for number in range(1, 7)
         ),
     ],
     "baseline": {
         "path": "/etc/erp/audit-baseline.yml",
         "accepted": 1,
-        "problems": [{"check": "escompte", "subject": QUOTED, "message": f"The entry of {QUOTED} has run out."}],
+        "problems": [
+            {
+                "check": "escompte",
+                "subject": QUOTED,
+                "message": f"The entry of {QUOTED} has run out.",
+                "message_fr": f"L'entrée de {QUOTED} a expiré.",
+            }
+        ],
     },
 }
 

@@ -66,12 +66,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should be otherwise: what, where, and what to do, in one sentence."""
+    """Something that should be otherwise: what, where, and what to do, in one sentence of each language."""
 
     check: str  # its id, such as number-gap
     severity: Severity
     subject: str  # the ref or the name of what it is about
     message: str
+    message_fr: str
 
     def to_facts(self) -> dict[str, Any]:
         return {
@@ -79,4 +80,5 @@ class Finding:
             "severity": str(self.severity),
             "subject": self.subject,
             "message": self.message,
+            "message_fr": self.message_fr,
         }

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import StrEnum
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Phrase
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Zone
 
 try:
@@ -27,24 +27,34 @@ except ImportError:
     pass  # the door says which library is missing
 
 
-class Identifier(StrEnum):
+class Identifier(Phrase):
     """The numbers that can be checked."""
 
-    SIREN = "SIREN"
-    SIRET = "SIRET"
-    NAF = "NAF code"
-    RNA = "RNA number"
-    FR_VAT = "French VAT number"
-    EU_VAT = "EU VAT number"
-    GB_VAT = "British VAT number"
-    CH_VAT = "Swiss VAT number"
-    CH_UID = "Swiss UID"
-    GB_COMPANY = "British company number"
-    US_EIN = "US EIN"
-    IBAN = "IBAN"
-    FR_ZIP = "French postal code"
-    CH_ZIP = "Swiss postal code"
-    US_ZIP = "US ZIP code"
+    SIREN = ("SIREN", "SIREN")
+    SIRET = ("SIRET", "SIRET")
+    NAF = ("NAF code", "code NAF")
+    RNA = ("RNA number", "numéro RNA")
+    FR_VAT = ("French VAT number", "numéro de TVA français")
+    EU_VAT = ("EU VAT number", "numéro de TVA intracommunautaire")
+    GB_VAT = ("British VAT number", "numéro de TVA britannique")
+    CH_VAT = ("Swiss VAT number", "numéro de TVA suisse")
+    CH_UID = ("Swiss UID", "numéro IDE suisse")
+    GB_COMPANY = ("British company number", "numéro de société britannique")
+    US_EIN = ("US EIN", "numéro EIN américain")
+    IBAN = ("IBAN", "IBAN")
+    FR_ZIP = ("French postal code", "code postal français")
+    CH_ZIP = ("Swiss postal code", "code postal suisse")
+    US_ZIP = ("US ZIP code", "code postal américain")
+
+
+class Fault(Phrase):
+    """What is wrong with a number, as the end of a sentence; empty when nothing is."""
+
+    NONE = ("", "")
+    FORM = ("has the wrong form", "n'a pas la bonne forme")
+    LENGTH = ("has the wrong length", "n'a pas la bonne longueur")
+    CHECK_DIGIT = ("has a wrong check digit", "a une clé de contrôle fausse")
+    PART = ("has a part that does not exist", "comporte une partie qui n'existe pas")
 
 
 PATTERNS = {
@@ -57,21 +67,21 @@ PATTERNS = {
 }
 
 
-def fault(identifier: Identifier, value: str) -> str:
-    """What is wrong with a number, as the end of a sentence; empty when nothing is."""
+def fault(identifier: Identifier, value: str) -> Fault:
+    """What is wrong with a number."""
     if pattern := PATTERNS.get(identifier):
-        return "" if re.fullmatch(pattern, value.strip().upper(), re.ASCII) else "has the wrong form"
+        return Fault.NONE if re.fullmatch(pattern, value.strip().upper(), re.ASCII) else Fault.FORM
     try:
         _validators()[identifier](value)
     except InvalidChecksum:
-        return "has a wrong check digit"
+        return Fault.CHECK_DIGIT
     except InvalidLength:
-        return "has the wrong length"
+        return Fault.LENGTH
     except InvalidFormat:
-        return "has the wrong form"
+        return Fault.FORM
     except ValidationError:
-        return "has a part that does not exist"
-    return ""
+        return Fault.PART
+    return Fault.NONE
 
 
 def _validators() -> dict[Identifier, Callable[[str], str]]:

@@ -127,12 +127,18 @@ def _off_mask(issued: Iterable[Numbered], series: Iterable[NumberedSeries], mask
                 invoice.ref,
                 f"{invoice.ref} does not follow the mask {known[0].text}: name the former mask, or find out who wrote"
                 " the number.",
+                f"{invoice.ref} ne suit pas le masque {known[0].text} : indiquer l'ancien masque, ou "
+                "chercher qui a écrit ce numéro.",
             )
 
 
 def _unplaced(ref: str) -> Finding:
     return Finding(
-        "number-off-mask", Severity.WARNING, ref, f"{ref} has no number: find out why its reference was written."
+        "number-off-mask",
+        Severity.WARNING,
+        ref,
+        f"{ref} has no number: find out why its reference was written.",
+        f"{ref} n'a pas de numéro : chercher pourquoi cette référence a été écrite.",
     )
 
 
@@ -148,6 +154,8 @@ def _duplicates(issued: Iterable[Numbered]) -> Iterator[Finding]:
                 ref,
                 f"{ref} is the number of {len(ids)} invoices (ids {', '.join(map(str, sorted(ids)))}): credit all but"
                 " one of them.",
+                f"{ref} est le numéro de {len(ids)} factures (ids {', '.join(map(str, sorted(ids)))}) "
+                ": les annuler par avoir sauf une.",
             )
 
 
@@ -166,6 +174,8 @@ def _repeated_across_masks(series: Iterable[NumberedSeries]) -> Iterator[Finding
                 refs[0],
                 f"The number {key[-1]} was counted under two masks: {', '.join(refs)}; keep a note of when the mask was"
                 " changed.",
+                f"Le numéro {key[-1]} a été compté sous deux masques : {', '.join(refs)} ; garder "
+                "trace de la date du changement de masque.",
             )
 
 
@@ -177,6 +187,8 @@ def _per_customer(masks: Masks) -> Iterator[Finding]:
             text,
             f"The mask {text} counts for each customer apart, which needs a reason in the business: give it a counter"
             " of all invoices such as {0000}.",
+            f"Le masque {text} compte pour chaque client à part, ce qui doit se justifier par l'activité : lui donner un"
+            " compteur de toutes les factures tel que {0000}.",
         )
 
 
@@ -193,6 +205,8 @@ def _reused(issued: Iterable[Numbered], previous: Mapping[int, str]) -> Iterator
                 ref,
                 f"{ref} was the number of the invoice with the id {identity} and is now that of id {owners[ref]}: an"
                 " invoice was deleted and its number given again.",
+                f"{ref} était le numéro de la facture d'id {identity} et est maintenant celui de l'id "
+                f"{owners[ref]} : une facture a été supprimée et son numéro réattribué.",
             )
         else:
             yield Finding(
@@ -200,4 +214,5 @@ def _reused(issued: Iterable[Numbered], previous: Mapping[int, str]) -> Iterator
                 Severity.ERROR,
                 ref,
                 f"{ref} (id {identity}) was issued before and is gone: look for it in a backup and restore it.",
+                f"{ref} (id {identity}) : pièce émise qui a disparu, la chercher dans une sauvegarde et la restaurer.",
             )

@@ -26,6 +26,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.series im
     missing_names,
     place,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_date, same
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType
 
 NEARLY_FULL = 0.8  # of the numbers that the digits of a mask allow
@@ -177,14 +178,19 @@ def _assumption(one: NumberedSeries) -> Finding | None:
             one.invoices[0].invoice.ref,
             f"How {one.invoices[0].invoice.ref} was counted is not known, what is before its last digits is taken for"
             " its series: give the masks of Dolibarr's setup.",
+            f"Le mode de numérotation de {one.invoices[0].invoice.ref} n'est pas connu, ce qui "
+            "précède ses derniers chiffres est pris pour sa série : indiquer les masques de la "
+            "configuration de Dolibarr.",
         )
     if one.mask.restart:
-        often = "month" if one.mask.restart == MONTHLY else "year"
+        often = Words("mois", "month") if one.mask.restart == MONTHLY else Words("année", "year")
         return Finding(
             "number-series-assumed",
             Severity.INFO,
             one.invoices[0].invoice.ref,
-            f"The series {one.name} seems to begin anew each {often}: give the masks of Dolibarr's setup to be sure.",
+            f"The series {one.name} seems to begin anew each {often.en}: give the masks of Dolibarr's setup to be sure.",
+            f"La série {one.name} semble recommencer chaque {often.fr} : indiquer les masques de "
+            "la configuration de Dolibarr pour en être sûr.",
         )
     return None
 
@@ -199,11 +205,14 @@ def _start(one: NumberedSeries, others: Sequence[NumberedSeries], series_start: 
     if given is not None:
         count = first - expected
         names = [(entry.place.neighbour(number),) for number in range(expected, first)[:MOST_NAMED]]
+        start = Words("le début de la série", "the start of the series")
+        hole = describe_hole(start, same(entry.invoice.ref), count, names)
         yield Finding(
             "number-gap",
             Severity.ERROR,
             " or ".join(names[0]),
-            f"{describe_hole('the start of the series', entry.invoice.ref, count, names)}.",
+            f"{hole.en}.",
+            f"{hole.fr}.",
         )
         return
     yield Finding(
@@ -212,6 +221,9 @@ def _start(one: NumberedSeries, others: Sequence[NumberedSeries], series_start: 
         entry.invoice.ref,
         f"The series {one.name} begins with {entry.invoice.ref} and not with {before}: say with series_start where it"
         " begins if the invoices before it are in another program.",
+        f"La série {one.name} commence par {entry.invoice.ref} et non par {before} : indiquer "
+        "avec series_start où elle commence si les factures précédentes sont dans un autre "
+        "logiciel.",
     )
 
 
@@ -245,12 +257,15 @@ def _gaps(one: NumberedSeries) -> Iterator[Finding]:
         if not count:
             continue
         names = [missing_names(at[low].place, at[high].place, number) for number in range(low + 1, high)[:MOST_NAMED]]
-        hole = describe_hole(at[low].invoice.ref, at[high].invoice.ref, count, names)
+        before, after = (same(at[end].invoice.ref) for end in (low, high))
+        hole = describe_hole(before, after, count, names)
         yield Finding(
             "number-gap",
             Severity.WARNING if one.mask is None and one.is_assumed else Severity.ERROR,
             " or ".join(names[0]),
-            f"{hole}: find the invoice in a backup, or note for the tax office why the number was not used.",
+            f"{hole.en}: find the invoice in a backup, or note for the tax office why the number was not used.",
+            f"{hole.fr} ; retrouver la facture dans une sauvegarde, ou noter pour "
+            "l'administration fiscale pourquoi le numéro n'a pas servi.",
         )
 
 
@@ -266,6 +281,8 @@ def _repeated(one: NumberedSeries) -> Iterator[Finding]:
                 min(refs),
                 f"The number {number} of the series {one.name} was given {len(refs)} times: {', '.join(sorted(refs))};"
                 " note for the tax office why.",
+                f"Le numéro {number} de la série {one.name} a été attribué {len(refs)} fois : "
+                f"{', '.join(sorted(refs))} ; noter pourquoi pour l'administration fiscale.",
             )
 
 
@@ -278,6 +295,8 @@ def _order(one: NumberedSeries, today: date) -> Iterator[Finding]:
                 Severity.WARNING,
                 invoice.ref,
                 f"{invoice.ref} is dated {issued.isoformat()}, after today: correct the date of the next ones.",
+                f"{invoice.ref} porte la date du {french_date(issued)}, après aujourd'hui : corriger "
+                "la date des suivantes.",
             )
     kept = _longest_in_order([issued for _invoice, issued in dated])
     for index, (invoice, issued) in enumerate(dated):
@@ -294,18 +313,26 @@ def _out_of_order(
     # The dates of validation say whether the number was given out of order, or the date alone was put back.
     first, second = (other, invoice) if earlier else (invoice, other)
     if first.validated is None or second.validated is None:
-        confirmed, why = False, "their validation dates are not known"
+        confirmed = False
+        why = Words("leurs dates de validation ne sont pas connues", "their validation dates are not known")
     elif second.validated < first.validated:
-        confirmed, why = True, "their validation dates say the same"
+        confirmed = True
+        why = Words("leurs dates de validation disent la même chose", "their validation dates say the same")
     else:
-        confirmed, why = False, "it was validated in order and dated otherwise"
-    word = "after" if earlier else "before"
+        confirmed = False
+        why = Words(
+            "la validation est dans l'ordre et la date ne l'est pas", "it was validated in order and dated otherwise"
+        )
+    word = Words("après", "after") if earlier else Words("avant", "before")
     return Finding(
         "number-order",
         Severity.ERROR if confirmed else Severity.WARNING,
         invoice.ref,
-        f"{invoice.ref} is dated {issued.isoformat()} and numbered {word} {other.ref}, which is dated"
-        f" {other_issued.isoformat()}; {why}: note for the tax office why.",
+        f"{invoice.ref} is dated {issued.isoformat()} and numbered {word.en} {other.ref}, which is dated"
+        f" {other_issued.isoformat()}; {why.en}: note for the tax office why.",
+        f"{invoice.ref} porte la date du {french_date(issued)} et un numéro {word.fr} celui "
+        f"de {other.ref}, qui porte celle du {french_date(other_issued)} ; {why.fr} : noter "
+        "pourquoi pour l'administration fiscale.",
     )
 
 
@@ -345,4 +372,6 @@ def _capacity(one: NumberedSeries, others: Sequence[NumberedSeries]) -> Iterator
             one.invoices[-1].invoice.ref,
             f"The series {one.name} is at {highest} of {most}, where Dolibarr stops numbering: widen the counter of its"
             " mask.",
+            f"La série {one.name} en est à {highest} sur {most}, où Dolibarr cesse de numéroter : "
+            "élargir le compteur de son masque.",
         )

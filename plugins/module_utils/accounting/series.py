@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.masks import Mask
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_count, same
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType
 
 ENDLESS = re.compile(r"(?P<letters>[A-Za-z]+)\d{4}-(?P<n>\d{4,})")
@@ -88,10 +89,13 @@ def missing_names(low: Place, high: Place, number: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys((low.neighbour(number), high.neighbour(number))))
 
 
-def describe_hole(before: str, after: str, count: int, names: Sequence[Sequence[str]]) -> str:
+def describe_hole(before: Words, after: Words, count: int, names: Sequence[Sequence[str]]) -> Words:
     """A hole in words, without a full stop; ``names`` are those of its first numbers, at most ``MOST_NAMED``."""
-    more = f" and {count - len(names)} more" if count > len(names) else ""
-    return (
-        f"Between {before} and {after} {count} {'number is' if count == 1 else 'numbers are'} missing:"
-        f" {', '.join(' or '.join(name) for name in names)}{more}"
+    others = count - len(names)
+    more = Words(f" et {others} de plus", f" and {others} more") if others > 0 else same("")
+    return Words(
+        f"Entre {before.fr} et {after.fr} il manque {french_count(count, 'numéro')} :"
+        f" {', '.join(' ou '.join(name) for name in names)}{more.fr}",
+        f"Between {before.en} and {after.en} {count} {'number is' if count == 1 else 'numbers are'} missing:"
+        f" {', '.join(' or '.join(name) for name in names)}{more.en}",
     )

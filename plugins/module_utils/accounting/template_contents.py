@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import ZERO, Finding, Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_date, french_figure
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Line, ProductType, Template
 
 # The rates of the mainland, Corsica and the overseas departments (CGI 278 to 281 nonies, 294 to 297).
@@ -38,15 +39,17 @@ MONTH_IN_TEXT = re.compile(rf"\b({'|'.join(MONTHS)}) (20\d\d)\b")
 def content_findings(template: Template, today: date) -> Iterator[Finding]:
     """What the next invoice of a template would get wrong."""
     for name, is_missing in (
-        ("payment terms", not template.payment_terms),
-        ("payment mode", not template.payment_mode),
+        (Words("conditions de règlement", "payment terms"), not template.payment_terms),
+        (Words("mode de règlement", "payment mode"), not template.payment_mode),
     ):
         if is_missing:
             yield Finding(
                 "template-payment",
                 Severity.WARNING,
                 template.title,
-                f"{template.title} has no {name}, so that no due date or bank details are printed: choose one.",
+                f"{template.title} has no {name.en}, so that no due date or bank details are printed: choose one.",
+                f"{template.title} n'a pas de {name.fr}, si bien que ni échéance ni coordonnées "
+                "bancaires ne sont imprimées : choisir.",
             )
     lines = [line for line in template.lines if line.product_type is not ProductType.TEXT]
     yield from _of_rates(template, lines)
@@ -61,6 +64,8 @@ def _of_rates(template: Template, lines: list[Line]) -> Iterator[Finding]:
             Severity.ERROR,
             template.title,
             f"{template.title} has lines at {rate.normalize():f} % VAT, a rate that is not in force: correct them.",
+            f"{template.title} a des lignes à {french_figure(rate)} % de TVA, un taux qui n'est "
+            "pas en vigueur : les corriger.",
         )
     texts = " ".join([template.note_public, *(line.description for line in template.lines)])
     is_free = any(line.vat_rate == ZERO and line.total_ht != ZERO for line in lines)
@@ -71,6 +76,8 @@ def _of_rates(template: Template, lines: list[Line]) -> Iterator[Finding]:
             template.title,
             f"{template.title} has lines at 0 % VAT and gives no reason: add the article that exempts them to the public "
             "note.",
+            f"{template.title} a des lignes à 0 % de TVA sans motif : ajouter l'article "
+            "d'exonération à la note publique.",
         )
 
 
@@ -83,6 +90,9 @@ def _of_period(template: Template, line: Line, today: date) -> Iterator[Finding]
             template.title,
             f"A line of {template.title} is for the period until {last}, so that every invoice would show a wrong date "
             "of supply: remove or renew the period.",
+            f"Une ligne de {template.title} porte sur une période finissant le "
+            f"{french_date(last)}, si bien que chaque facture indiquerait une fausse date de "
+            "prestation : retirer ou renouveler la période.",
         )
     months = [(int(year), MONTHS[name]) for name, year in MONTH_IN_TEXT.findall(_plain(line.description))]
     if months:
@@ -94,6 +104,9 @@ def _of_period(template: Template, line: Line, today: date) -> Iterator[Finding]
                 template.title,
                 f"A line of {template.title} speaks of {year}-{month:02}, and so will every invoice: take the month out, and "
                 "write __INVOICE_MONTH_TEXT__ __INVOICE_YEAR__ in the public note.",
+                f"Une ligne de {template.title} parle de {month:02}/{year}, et chaque facture le fera "
+                "aussi : retirer le mois, et écrire __INVOICE_MONTH_TEXT__ __INVOICE_YEAR__ dans la "
+                "note publique.",
             )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Finding, Severity, money
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.template_contents import content_findings
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_count, french_date
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
     InvoiceType,
@@ -173,9 +174,17 @@ def _of_state(template: Template, state: TemplateState, missed: Sequence[date]) 
             Severity.WARNING,
             title,
             f"{title} has no frequency and makes no invoice by itself: set one, or make its invoices by hand.",
+            f"{title} n'a pas de fréquence et ne génère aucune facture de lui-même : en fixer "
+            "une, ou établir ses factures à la main.",
         )
     if state is TemplateState.SUSPENDED:
-        yield Finding("template-suspended", Severity.INFO, title, f"{title} is suspended and makes no invoice.")
+        yield Finding(
+            "template-suspended",
+            Severity.INFO,
+            title,
+            f"{title} is suspended and makes no invoice.",
+            f"{title} est suspendu et ne génère aucune facture.",
+        )
     if state is TemplateState.FINISHED:
         yield Finding(
             "template-finished",
@@ -183,6 +192,8 @@ def _of_state(template: Template, state: TemplateState, missed: Sequence[date]) 
             title,
             f"{title} has made its {invoice_count(template.maximum)}, and makes no more: raise the number if the contract "
             "goes on.",
+            f"{title} a généré {french_count(template.maximum, 'facture')}, son maximum, et n'en "
+            "génère plus : augmenter ce nombre si le contrat continue.",
         )
     if state is not TemplateState.ACTIVE:
         return
@@ -192,6 +203,7 @@ def _of_state(template: Template, state: TemplateState, missed: Sequence[date]) 
             Severity.WARNING,
             title,
             f"{title} recurs and has no next date, so that it makes no invoice: enter the date.",
+            f"{title} est récurrent mais n'a pas de prochaine date et ne génère aucune facture : saisir la date.",
         )
     elif missed:
         # The job runs once a day or less: one that is due since less than a period may just not have run.
@@ -203,6 +215,9 @@ def _of_state(template: Template, state: TemplateState, missed: Sequence[date]) 
             f"{title} was to make its next invoice on {template.next_date} and has not"
             + (f", nor the {len(missed) - 1} after it" if is_late else "")
             + ": look whether Dolibarr's scheduled jobs run.",
+            f"{title} devait générer sa prochaine facture le {french_date(template.next_date)} et ne l'a pas fait"
+            + (f", ni {french_count(len(missed) - 1, 'autre')} ensuite" if is_late else "")
+            + " : vérifier que les tâches planifiées de Dolibarr s'exécutent.",
         )
 
 
@@ -215,6 +230,10 @@ def _of_children(template: Template, state: TemplateState, children: Sequence[In
             title,
             f"{title} says that it made {invoice_count(template.generated)} and {len(children)} can be found: look for "
             "some that were deleted, or made from it by hand.",
+            f"{title} indique "
+            f"{french_count(template.generated, 'facture générée', 'factures générées')} et "
+            f"{len(children)} se retrouvent : chercher celles qui ont été supprimées, ou créées à "
+            "la main à partir de lui.",
         )
     drafts = [child.ref for child in children if child.is_draft]
     if drafts:
@@ -224,6 +243,8 @@ def _of_children(template: Template, state: TemplateState, children: Sequence[In
             title,
             f"{', '.join(drafts)} of {title} {'are drafts' if len(drafts) > 1 else 'is a draft'}, so no invoice: "
             "validate or delete.",
+            f"{', '.join(drafts)} de {title} : {'brouillons' if len(drafts) > 1 else 'brouillon'}, donc pas de facture,"
+            " à valider ou à supprimer.",
         )
     elif not template.auto_validate and state in (TemplateState.ACTIVE, TemplateState.SUSPENDED):
         yield Finding(
@@ -231,6 +252,7 @@ def _of_children(template: Template, state: TemplateState, children: Sequence[In
             Severity.INFO,
             title,
             f"{title} makes drafts, which are no invoices until somebody validates them.",
+            f"{title} génère des brouillons, qui ne sont pas des factures tant que personne ne les valide.",
         )
 
 
@@ -247,6 +269,9 @@ def _of_missed(template: Template, missed: Sequence[date], found: Sequence[Invoi
             template.title,
             f"{template.title} was to make {invoice_count(len(missed))} since {missed[0]} and its customer got "
             f"{len(found)}: invoice what is missing.",
+            f"{template.title} devait générer {french_count(len(missed), 'facture')} depuis le "
+            f"{french_date(missed[0])} et son client en a reçu {len(found)} : facturer ce qui "
+            "manque.",
         )
 
 
@@ -254,7 +279,11 @@ def _of_third_party(template: Template, audit: Sequence[Finding]) -> Iterator[Fi
     title = template.title
     if template.third_party_id is None:
         yield Finding(
-            "template-third-party", Severity.ERROR, title, f"{title} has no customer and makes no invoice: choose one."
+            "template-third-party",
+            Severity.ERROR,
+            title,
+            f"{title} has no customer and makes no invoice: choose one.",
+            f"{title} n'a pas de client et ne génère aucune facture : en choisir un.",
         )
     amiss = [finding for finding in audit if finding.severity is not Severity.INFO]
     if amiss:
@@ -264,4 +293,7 @@ def _of_third_party(template: Template, audit: Sequence[Finding]) -> Iterator[Fi
             title,
             f"The customer of {title} needs correction ({', '.join(sorted({finding.check for finding in amiss}))}), or its "
             "invoices will lack what is missing there.",
+            f"Le client de {title} est à corriger "
+            f"({', '.join(sorted({finding.check for finding in amiss}))}), sinon ses factures "
+            "n'auront pas ce qui y manque.",
         )

@@ -24,17 +24,18 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_par
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import (
     FORMS,
+    MISSING,
     OF_BUSINESSES,
     OF_PLACES,
     SIREN_REQUIRED_FROM,
     TABLE,
-    WORDS,
     Profile,
     SellerSize,
     place_of,
     profile_of,
     severity_of,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, same
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone, kind_of, zone_of
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Invoice, ThirdParty
 
@@ -104,7 +105,7 @@ class ThirdPartiesAudit:
     """All third parties; those that are closed or no more than prospects are looked at for duplicates alone."""
 
     audited: tuple[ThirdPartyAudit, ...]
-    not_audited: tuple[tuple[ThirdParty, str], ...]
+    not_audited: tuple[tuple[ThirdParty, Words], ...]
     duplicates: tuple[Duplicate, ...]
 
     @property
@@ -117,7 +118,7 @@ class ThirdPartiesAudit:
         return {
             "third_parties": [audit.to_facts() for audit in self.audited],
             "not_audited": [
-                {"id": third_party.id, "name": third_party.name, "reason": reason}
+                {"id": third_party.id, "name": third_party.name, "reason": reason.en, "reason_fr": reason.fr}
                 for third_party, reason in self.not_audited
             ],
             "duplicates": [duplicate.to_facts() for duplicate in self.duplicates],
@@ -145,10 +146,10 @@ def audit_third_parties(
     )
 
 
-def _not_audited(third_party: ThirdParty) -> str:
+def _not_audited(third_party: ThirdParty) -> Words | None:
     if not third_party.is_active:
-        return "closed"
-    return "" if roles_of(third_party) else "neither customer nor supplier"
+        return Words("fermé", "closed")
+    return None if roles_of(third_party) else Words("ni client ni fournisseur", "neither customer nor supplier")
 
 
 def roles_of(third_party: ThirdParty) -> list[str]:
@@ -199,9 +200,8 @@ class _Case:
             return
         values = self._values(name)
         if not values:
-            word, remedy = WORDS[name]
             self.missing.append(name)
-            self._find(f"third-party-{name}-missing", severity, f"has no {word}: {remedy}")
+            self._find(f"third-party-{name}-missing", severity, MISSING[name])
             return
         if form := self._form(name, profile):
             for value in values:
@@ -261,14 +261,22 @@ class _Case:
     def _check_form(self, name: str, value: str, form: Identifier, severity: Severity) -> None:
         if name == "siren" and len(compact(value)) == 14:
             self.invalid.append(name)
-            message = "has a SIRET for its SIREN: move it to the second professional id"
-            self._find("third-party-siren-misplaced", Severity.WARNING, message)
+            words = Words(
+                "SIRET à la place du SIREN, à déplacer vers le deuxième identifiant professionnel",
+                "has a SIRET for its SIREN: move it to the second professional id",
+            )
+            self._find("third-party-siren-misplaced", Severity.WARNING, words)
         elif wrong := fault(form, value):
             self.invalid.append(name)
             # A wrong number misleads where a missing one would only be useful.
             worse = min(severity, Severity.WARNING, key=list(Severity).index)
-            shown = f"ending in {compact(value)[-4:]} " if name == "iban" else f"{value} "
-            self._find(f"third-party-{name}-invalid", worse, f"has the {form} {shown}which {wrong}: ask for it again")
+            end = compact(value)[-4:]
+            shown = Words(f"finissant par {end}", f"ending in {end}") if name == "iban" else same(value)
+            words = Words(
+                f"{form.fr} {shown.fr} qui {wrong.fr}, à redemander",
+                f"has the {form} {shown.en} which {wrong}: ask for it again",
+            )
+            self._find(f"third-party-{name}-invalid", worse, words)
 
     def compare(self) -> None:
         """Do its numbers agree with each other and with its country?"""
@@ -279,19 +287,33 @@ class _Case:
             siren = siren[:9]
             if siren and siret and siret[:9] != siren:
                 self.invalid.append("siret")
-                message = f"has the SIREN {siren} and a SIRET of {siret[:9]}: find out which is right"
-                self._find("third-party-siret-siren", Severity.WARNING, message)
+                words = Words(
+                    f"SIREN {siren} et SIRET de {siret[:9]}, chercher lequel est juste",
+                    f"has the SIREN {siren} and a SIRET of {siret[:9]}: find out which is right",
+                )
+                self._find("third-party-siret-siren", Severity.WARNING, words)
             of_vat, own = siren_of_vat_number(party.vat_number), siren or siret[:9]
             if of_vat and own and of_vat != own:
                 self.invalid.append("vat_number")
-                message = f"has the SIREN {own} and a VAT number of {of_vat}: find out which is right"
-                self._find("third-party-vat-siren", Severity.WARNING, message)
+                words = Words(
+                    f"SIREN {own} et numéro de TVA de {of_vat}, chercher lequel est juste",
+                    f"has the SIREN {own} and a VAT number of {of_vat}: find out which is right",
+                )
+                self._find("third-party-vat-siren", Severity.WARNING, words)
         prefix = vat_prefix(party.country, self.zone)
         if party.vat_number and not compact(party.vat_number).startswith(prefix):
             self.invalid.append("vat_number")
-            message = f"is in {party.country} and its VAT number {party.vat_number} does not begin with {prefix}"
-            self._find("third-party-vat-country", Severity.WARNING, f"{message}: find out where it is established")
+            words = Words(
+                f"pays {party.country} et numéro de TVA {party.vat_number} qui ne commence pas par {prefix}, chercher où il est établi",
+                f"is in {party.country} and its VAT number {party.vat_number} does not begin with {prefix}: find out where it is"
+                " established",
+            )
+            self._find("third-party-vat-country", Severity.WARNING, words)
 
-    def _find(self, check: str, severity: Severity, message: str) -> None:
-        name = self.third_party.name or f"The third party with the id {self.third_party.id}"
-        self.findings.append(Finding(check.replace("_", "-"), severity, name, f"{name} {message}."))
+    def _find(self, check: str, severity: Severity, words: Words) -> None:
+        party = self.third_party
+        name = party.name or f"The third party with the id {party.id}"
+        name_fr = party.name or f"Le tiers d'identifiant {party.id}"
+        self.findings.append(
+            Finding(check.replace("_", "-"), severity, name, f"{name} {words.en}.", f"{name_fr} : {words.fr}.")
+        )

@@ -14,13 +14,19 @@ from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Finding, Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import compact
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, same
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Zone, zone_of
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import ThirdParty
 
 LEGAL_FORMS = frozenset(
     "sa sas sasu sarl eurl sci snc scop selarl ei srl sprl bv nv gmbh ag ug kg ltd limited plc llc inc corp spa".split()
 )
-WORDS = {"siren": "SIREN", "vat_number": "VAT number", "iban": "IBAN", "name": "name and postal code"}
+WORDS = {
+    "siren": Words("le même SIREN", "SIREN"),
+    "vat_number": Words("le même numéro de TVA", "VAT number"),
+    "iban": Words("le même IBAN", "IBAN"),
+    "name": Words("les mêmes nom et code postal", "name and postal code"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,18 @@ def normal_name(name: str) -> str:
 
 
 def _duplicate(name: str, value: str, several: list[ThirdParty]) -> Duplicate:
-    named = " and ".join(f"{one.name} (id {one.id})" for one in several)
-    shown = {"name": "", "iban": f" ending in {value[-4:]}"}.get(name, f" {value}")
-    note = "merge them in Dolibarr unless they are really different"
+    names = [f"{one.name} (id {one.id})" for one in several]
+    end = value[-4:]
+    shown = {"name": same(""), "iban": Words(f" finissant par {end}", f" ending in {end}")}.get(name, same(f" {value}"))
+    note = Words(
+        "les fusionner dans Dolibarr sauf s'ils sont réellement distincts",
+        "merge them in Dolibarr unless they are really different",
+    )
     if name == "siren" and len({compact(one.professional_ids[1]) for one in several} - {""}) == len(several):
-        note = "merge them in Dolibarr unless you need its establishments apart"
+        note = Words(
+            "les fusionner dans Dolibarr sauf s'il faut distinguer ses établissements",
+            "merge them in Dolibarr unless you need its establishments apart",
+        )
     return Duplicate(
         name,
         tuple(one.id for one in several),
@@ -82,6 +95,7 @@ def _duplicate(name: str, value: str, several: list[ThirdParty]) -> Duplicate:
             f"third-party-duplicate-{name.replace('_', '-')}",
             Severity.WARNING,
             several[0].name,
-            f"{named} have the same {WORDS[name]}{shown}: {note}.",
+            f"{' and '.join(names)} have the same {WORDS[name].en}{shown.en}: {note.en}.",
+            f"{' et '.join(names)} ont {WORDS[name].fr}{shown.fr} : {note.fr}.",
         ),
     )

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 
 
@@ -82,25 +83,70 @@ FORMS = {
     ("national_id", Profile.US): Identifier.US_EIN,
 }
 
-# The field for a person, and what to do where it is missing.
+# The field for a person.
 WORDS = {
-    "name": ("name", "enter it"),
-    "address": ("address", "enter its street"),
-    "town": ("town", "enter it"),
-    "zip": ("postal code", "enter it"),
-    "state": ("state", "choose it"),
-    "country": ("country", "choose it, as what else is needed depends on it"),
-    "siren": ("SIREN", "enter it as first professional id"),
-    "siret": ("SIRET", "enter it as second professional id"),
-    "naf": ("NAF code", "enter it as third professional id"),
-    "rcs": ("RCS", "enter it as fourth professional id"),
-    "rna": ("RNA number", "enter it as sixth professional id"),
-    "vat_number": ("VAT number", "ask for it"),
-    "national_id": ("national identifier", "enter its registration or tax number, which shows that it is in business"),
-    "email": ("e-mail address", "enter it"),
-    "iban": ("IBAN", "enter its bank account"),
-    "payment_terms": ("payment terms", "choose them"),
-    "code": ("customer or supplier code", "let Dolibarr give it one"),
+    "name": Words("nom", "name"),
+    "address": Words("adresse", "address"),
+    "town": Words("ville", "town"),
+    "zip": Words("code postal", "postal code"),
+    "state": Words("État ou province", "state"),
+    "country": Words("pays", "country"),
+    "siren": Words("SIREN", "SIREN"),
+    "siret": Words("SIRET", "SIRET"),
+    "naf": Words("code NAF", "NAF code"),
+    "rcs": Words("RCS", "RCS"),
+    "rna": Words("numéro RNA", "RNA number"),
+    "vat_number": Words("numéro de TVA", "VAT number"),
+    "national_id": Words("identifiant national", "national identifier"),
+    "email": Words("adresse électronique", "e-mail address"),
+    "iban": Words("IBAN", "IBAN"),
+    "payment_terms": Words("conditions de règlement", "payment terms"),
+    "code": Words("code client ou fournisseur", "customer or supplier code"),
+}
+
+# What is wrong and what to do where it is missing, after the name of the third party.
+MISSING = {
+    "name": Words("nom manquant, le saisir", "has no name: enter it"),
+    "address": Words("adresse manquante, saisir la rue", "has no address: enter its street"),
+    "town": Words("ville manquante, la saisir", "has no town: enter it"),
+    "zip": Words("code postal manquant, le saisir", "has no postal code: enter it"),
+    "state": Words("État ou province manquant, le choisir", "has no state: choose it"),
+    "country": Words(
+        "pays manquant, le choisir, le reste en dépend",
+        "has no country: choose it, as what else is needed depends on it",
+    ),
+    "siren": Words(
+        "SIREN manquant, le saisir comme premier identifiant professionnel",
+        "has no SIREN: enter it as first professional id",
+    ),
+    "siret": Words(
+        "SIRET manquant, le saisir comme deuxième identifiant professionnel",
+        "has no SIRET: enter it as second professional id",
+    ),
+    "naf": Words(
+        "code NAF manquant, le saisir comme troisième identifiant professionnel",
+        "has no NAF code: enter it as third professional id",
+    ),
+    "rcs": Words(
+        "RCS manquant, le saisir comme quatrième identifiant professionnel",
+        "has no RCS: enter it as fourth professional id",
+    ),
+    "rna": Words(
+        "numéro RNA manquant, le saisir comme sixième identifiant professionnel",
+        "has no RNA number: enter it as sixth professional id",
+    ),
+    "vat_number": Words("numéro de TVA manquant, le demander", "has no VAT number: ask for it"),
+    "national_id": Words(
+        "identifiant national manquant, saisir son numéro d'immatriculation ou fiscal, qui établit son activité",
+        "has no national identifier: enter its registration or tax number, which shows that it is in business",
+    ),
+    "email": Words("adresse électronique manquante, la saisir", "has no e-mail address: enter it"),
+    "iban": Words("IBAN manquant, saisir son compte bancaire", "has no IBAN: enter its bank account"),
+    "payment_terms": Words("conditions de règlement manquantes, les choisir", "has no payment terms: choose them"),
+    "code": Words(
+        "code client ou fournisseur manquant, laisser Dolibarr l'attribuer",
+        "has no customer or supplier code: let Dolibarr give it one",
+    ),
 }
 
 

@@ -56,6 +56,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_rows 
     tax_of,
     waiting,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_month
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Invoice, Payment, ThirdParty
 
 
@@ -91,7 +92,7 @@ class VatReport:
     not_due: dict[str, list[dict[str, Any]]]
     unclassified: tuple[Unclassified, ...]
     findings: tuple[Finding, ...]
-    assumptions: tuple[str, ...]
+    assumptions: tuple[Words, ...]
     reconciliations: Mapping[Side, Reconciliation]
 
     def to_facts(self, with_lines: bool = False) -> dict[str, Any]:
@@ -113,7 +114,8 @@ class VatReport:
             },
             "not_due": self.not_due,
             "unclassified": [one.to_facts() for one in self.unclassified],
-            "assumptions": list(self.assumptions),
+            "assumptions": [one.en for one in self.assumptions],
+            "assumptions_fr": [one.fr for one in self.assumptions],
             "findings": [one.to_facts() for one in self.findings],
             "reconciliation": {
                 "is_exact": all(one.is_exact for one in self.reconciliations.values()),
@@ -210,7 +212,11 @@ def _of_months(every_month: Iterable[date], period: Period) -> Iterator[Finding]
         name = month_of(month)
         if month < RENUMBERED:
             yield Finding(
-                "vat-form-unknown", Severity.WARNING, name, f"{name}: the form CA3 before 2022 is not known, no return."
+                "vat-form-unknown",
+                Severity.WARNING,
+                name,
+                f"{name}: the form CA3 before 2022 is not known, no return.",
+                f"{french_month(name)} : le formulaire CA3 d'avant 2022 n'est pas connu, pas de déclaration.",
             )
         elif _is_partial(month, period):
             yield Finding(
@@ -218,6 +224,7 @@ def _of_months(every_month: Iterable[date], period: Period) -> Iterator[Finding]
                 Severity.WARNING,
                 name,
                 f"{name} is not whole in the period that was asked for: its return is not complete.",
+                f"{french_month(name)} n'est pas entier dans la période demandée : sa déclaration n'est pas complète.",
             )
 
 

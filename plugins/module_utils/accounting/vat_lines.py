@@ -33,6 +33,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treat
     treatment_of_purchase,
     treatment_of_sale,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
     InvoiceType,
@@ -140,7 +141,7 @@ def document(
     party: Party,
     options: VatOptions,
     lines: Sequence[tuple[int, Line]],
-    doubt: str,
+    doubt: Words | None,
     deposits: Iterable[SetOff] = (),
 ) -> Document:
     """Treat an invoice's lines (with ``doubt``, see ``progress``), net of the deposits that it used as payments.
@@ -156,13 +157,15 @@ def document(
     )
     treated = []
     for place, line in spread([*worth, *set_off]):
-        verdict = Verdict(Treatment.UNKNOWN, doubt) if doubt else treat(invoice, place, line, party, options)
+        verdict = (
+            Verdict(Treatment.UNKNOWN, doubt.en, doubt.fr) if doubt else treat(invoice, place, line, party, options)
+        )
         key, amounts = _keyed(side, invoice, place, line, verdict, options)
         treated.append(TreatedLine(place, line, verdict, key, amounts))
     return Document(side, invoice, party, tuple(treated))
 
 
-def progress(invoice: Invoice, lines_by_id: Mapping[int, Line]) -> tuple[list[tuple[int, Line]], str]:
+def progress(invoice: Invoice, lines_by_id: Mapping[int, Line]) -> tuple[list[tuple[int, Line]], Words | None]:
     """What an invoice adds, line by line with its place, and why that cannot be told, if it cannot.
 
     The lines of a situation invoice are cumulative where ``INVOICE_USE_SITUATION`` is 1, and its totals are the progress
@@ -170,11 +173,14 @@ def progress(invoice: Invoice, lines_by_id: Mapping[int, Line]) -> tuple[list[tu
     """
     plain = list(enumerate(invoice.lines, 1))
     if invoice.type is not InvoiceType.SITUATION or agrees(invoice, [line for _place, line in plain]):
-        return plain, ""
+        return plain, None
     added = [(place, _minus(line, lines_by_id.get(line.previous_id or 0))) for place, line in plain]
     if agrees(invoice, [line for _place, line in added]):
-        return added, ""
-    return plain, "the lines, also less those of the situation before, do not add up to the invoice: decide by hand."
+        return added, None
+    return plain, Words(
+        "les lignes, même diminuées de celles de la situation précédente, ne font pas le total de la facture : décider à la main.",
+        "the lines, also less those of the situation before, do not add up to the invoice: decide by hand.",
+    )
 
 
 def agrees(invoice: Invoice, lines: Iterable[Line]) -> bool:

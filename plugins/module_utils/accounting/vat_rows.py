@@ -25,6 +25,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_books
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_due import Entry, issued, not_due
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_lines import NOTHING, Amounts, Side
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import SELF_ASSESSED, Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Invoice, InvoiceStatus
 
 
@@ -184,24 +185,30 @@ def waiting(book: Book) -> list[dict[str, Any]]:
         rest = _sum(not_due(document, by_invoice.get(document.invoice.id, ())).values())
         if rest != NOTHING:
             invoice = document.invoice
+            why = _why_waiting(invoice)
             rows.append(
                 {
                     "invoice": invoice.ref,
                     "issued": str(issued(invoice)),
                     "base": money(rest.base),
                     "tax": money(rest.tax),
-                    "reason": _why_waiting(invoice),
+                    "reason": why.en,
+                    "reason_fr": why.fr,
                 }
             )
     return rows
 
 
-def _why_waiting(invoice: Invoice) -> str:
+def _why_waiting(invoice: Invoice) -> Words:
     if invoice.close_code:
-        return f"closed with a missing amount ({invoice.close_code})"
+        return Words(
+            f"classée avec un reste dû ({invoice.close_code})", f"closed with a missing amount ({invoice.close_code})"
+        )
     if invoice.status is InvoiceStatus.CLOSED:
-        return "cancelled without a payment"
-    return "neither used nor paid back" if invoice.is_credit_note else "not paid"
+        return Words("annulée sans règlement", "cancelled without a payment")
+    if invoice.is_credit_note:
+        return Words("ni utilisé ni remboursé", "neither used nor paid back")
+    return Words("non réglée", "not paid")
 
 
 def months(period: Period, books: Iterable[Book]) -> list[date]:

@@ -16,6 +16,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common im
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, fault
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.settlements import CREDIT_NOTE, SURPLUS
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime, VatOptions, is_named
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone, kind_of, zone_of
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
@@ -24,6 +25,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects imp
     ThirdParty,
 )
 
+VALID_NUMBER = Words("numéro de TVA valide d'un autre État membre", "a valid VAT number of another member State")
+ANY_NUMBER = Words("numéro de TVA", "a VAT number")
 NOT_CHARGED = 1  # bit of info_bits: VAT noted and not charged (NPR)
 # « article 261, 4, 4° a », « art. 261-7-1° », « 261 D du CGI », « L. 213-57 du CIBS »; not « 261 heures ».
 EXEMPTION = re.compile(
@@ -94,10 +97,11 @@ class Party:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A treatment; ``reason`` says why it could not be told, and what to do."""
+    """A treatment; ``reason``, in French ``reason_fr``, says why it could not be told, and what to do."""
 
     treatment: Treatment
     reason: str = ""
+    reason_fr: str = ""
 
 
 def is_worth_nothing(line: Line) -> bool:
@@ -122,20 +126,33 @@ def treatment_of_sale(invoice: Invoice, place: int, line: Line, customer: Party,
             return Verdict(Treatment.AE_BTP)
         if EXEMPTION.search(f"{line.description} {invoice.note_public}"):
             return Verdict(Treatment.EXEMPT)
-        return _unknown("0 % to a customer in France without a reason: print the article of the exemption")
+        return _unknown(
+            "0 % to a customer in France without a reason: print the article of the exemption",
+            "0 % à un client en France sans motif : imprimer l'article d'exonération",
+        )
     if customer.zone in (Zone.EU, Zone.NI) and not (customer.zone is Zone.NI and line.is_service):
         if customer.has_eu_number:
             return Verdict(Treatment.AE_EU_SERVICE if line.is_service else Treatment.IC_GOODS)
-        missing = "a valid VAT number of another member State" if customer.vat_number else "a VAT number"
-        return _unknown(f"0 % to a customer in the EU without {missing}: enter it, or charge VAT")
+        missing = VALID_NUMBER if customer.vat_number else ANY_NUMBER
+        return _unknown(
+            f"0 % to a customer in the EU without {missing.en}: enter it, or charge VAT",
+            f"0 % à un client de l'UE sans {missing.fr} : le saisir, ou facturer la TVA",
+        )
     if customer.zone is Zone.DROM:
-        return _unknown("0 % to an overseas department, which is neither mainland nor third country: decide by hand")
+        return _unknown(
+            "0 % to an overseas department, which is neither mainland nor third country: decide by hand",
+            "0 % vers un département d'outre-mer, qui n'est ni la métropole ni un pays tiers : décider à la main",
+        )
     if customer.zone is Zone.UNKNOWN:
-        return _unknown("0 % to a customer without a country: enter it")
+        return _unknown("0 % to a customer without a country: enter it", "0 % à un client sans pays : le saisir")
     if not line.is_service:
         return Verdict(Treatment.EXPORT_GOODS)
     if customer.kind is Kind.CONSUMER:
-        return _unknown("0 % on a service to a consumer outside the EU: only services of CGI 259 B go untaxed")
+        return _unknown(
+            "0 % on a service to a consumer outside the EU: only services of CGI 259 B go untaxed",
+            "0 % sur un service à un consommateur hors UE : seuls les services de l'art. 259 B "
+            "du CGI ne sont pas taxés",
+        )
     return Verdict(Treatment.OUT_SERVICE)
 
 
@@ -148,10 +165,14 @@ def treatment_of_purchase(invoice: Invoice, place: int, line: Line, supplier: Pa
         if line.info_bits & NOT_CHARGED:
             return Verdict(Treatment.NPR)
         if invoice.reverse_charge:
-            return _unknown("VAT was charged on an invoice marked as reverse charge: one of the two is wrong")
+            return _unknown(
+                "VAT was charged on an invoice marked as reverse charge: one of the two is wrong",
+                "TVA facturée sur une facture marquée en autoliquidation : l'un des deux est faux",
+            )
         if is_foreign and not supplier.vat_number.startswith("FR"):
             return _unknown(
-                "VAT charged by a supplier abroad without a French VAT number: not to be deducted in France"
+                "VAT charged by a supplier abroad without a French VAT number: not to be deducted in France",
+                "TVA facturée par un fournisseur étranger sans numéro de TVA français : non déductible en France",
             )
         return Verdict(Treatment.STD)
     if is_named(invoice, place, options.exempt_purchases):
@@ -159,9 +180,15 @@ def treatment_of_purchase(invoice: Invoice, place: int, line: Line, supplier: Pa
     if is_named(invoice, place, options.subcontracted):
         return Verdict(Treatment.AE_BTP)
     if supplier.zone is Zone.UNKNOWN:
-        return _unknown("bought without VAT from a supplier without a country: enter it")
+        return _unknown(
+            "bought without VAT from a supplier without a country: enter it",
+            "achat sans TVA à un fournisseur sans pays : le saisir",
+        )
     if supplier.zone is Zone.DROM:
-        return _unknown("bought without VAT from an overseas department, which is no third country: decide by hand")
+        return _unknown(
+            "bought without VAT from an overseas department, which is no third country: decide by hand",
+            "achat sans TVA d'un département d'outre-mer, qui n'est pas un pays tiers : décider à la main",
+        )
     if supplier.zone is Zone.FR:
         return Verdict(Treatment.AE_BTP if invoice.reverse_charge else Treatment.NO_VAT)
     if is_named(invoice, place, options.supplied_in_france):
@@ -176,5 +203,5 @@ def _is_set_off(line: Line) -> bool:
     return line.discount_id is not None and line.description.startswith((CREDIT_NOTE, *SURPLUS))
 
 
-def _unknown(reason: str) -> Verdict:
-    return Verdict(Treatment.UNKNOWN, f"{reason}.")
+def _unknown(reason: str, reason_fr: str) -> Verdict:
+    return Verdict(Treatment.UNKNOWN, f"{reason}.", f"{reason_fr}.")

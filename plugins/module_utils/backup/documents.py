@@ -49,7 +49,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.tree import (
     walk,
     why,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
+from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.restore.switch_documents import mixed_point
 
 FRAME = 1 << 20  # bytes of the tar in one frame: one document is read back with little around it
 LARGE = 4 << 20  # a larger file is read twice: once to know it, once to store it
@@ -142,7 +143,7 @@ class UnstableLargeFile(Exception):
 
 
 def check_documents(options: DocumentsOptions) -> None:
-    """Raise one sentence when the documents directory is missing or cannot be listed."""
+    """Raise one sentence when the documents directory is missing, cannot be listed or holds half of what it should."""
     if not os.path.isdir(options.path):
         raise ErpError(
             f"The documents directory {options.path} does not exist or is not a directory: correct documents_path."
@@ -154,6 +155,12 @@ def check_documents(options: DocumentsOptions) -> None:
         raise ErpError(
             f"The documents directory {options.path} cannot be listed ({error.strerror}): run as a user who may read it."
         ) from error
+    point = mixed_point(options.path)
+    if point:
+        raise Refused(
+            f"The documents in {options.path} are half way to or from the restore point {point}, because a restore was stopped:"
+            " run erp_restore with settle=true first."
+        )
 
 
 def survey(options: DocumentsOptions, previous: Iterator[Entry]) -> Tally | None:

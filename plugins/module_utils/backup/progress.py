@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 INTERVAL = 1.0  # seconds between two writes
+COUNTERS = ("read", "files", "answers")
 
 
 class Progress:
@@ -21,7 +24,7 @@ class Progress:
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._counters = {"read": 0, "files": 0, "answers": 0}
+        self._counters = dict.fromkeys(COUNTERS, 0)
         self._phase = "starting"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_on, name="progress", daemon=True)
@@ -46,7 +49,13 @@ class Progress:
         """Begin another part of the run; the counters start again."""
         with self._lock:
             self._phase = name
-            self._counters = dict.fromkeys(self._counters, 0)
+            self._counters = dict.fromkeys(COUNTERS, 0)
+
+    def wait(self, reason: str) -> None:
+        """Begin a part of the run that waits and counts nothing."""
+        with self._lock:
+            self._phase = reason
+            self._counters = {}
 
     def add(self, read: int = 0, files: int = 0, answers: int = 0) -> None:
         """Count bytes read, files done and answers of a server."""
@@ -54,6 +63,12 @@ class Progress:
             self._counters["read"] += read
             self._counters["files"] += files
             self._counters["answers"] += answers
+
+    def mirror(self, state: Mapping[str, Any]) -> None:
+        """Show how far a run in another place has come, from what it wrote there."""
+        with self._lock:
+            self._phase = str(state.get("phase", ""))
+            self._counters = {name: int(state[name]) for name in COUNTERS if name in state}
 
     def _write_on(self) -> None:
         while not self._stop.wait(INTERVAL):

@@ -29,6 +29,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.index import 
     Entry,
     order,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.volumes import set_apart
 
 ATTEMPTS = 3  # a file that changes while it is read is read again so often
 SETTLE = 0.1  # seconds; a change within one tick of the file system's clock would leave its times as they are
@@ -86,10 +87,12 @@ def _any_of(patterns: Iterable[str]) -> re.Pattern[bytes]:
 def walk(root: bytes, excluded: Exclusion) -> Iterator[Found | Problem]:
     """Everything below ``root`` in the order of :func:`index.order`; links are named, not followed.
 
-    A directory whose whole content is excluded is left out with it.
+    A directory whose whole content is excluded is left out with it, and at the top what is set apart from documents.
     """
     first_names: dict[tuple[int, int], bytes] = {}
-    waiting: list[Iterator[tuple[bytes, os.DirEntry[bytes]]]] = [_children(root, b"")]
+    apart = {os.fsencode(name) for name in set_apart(os.fsdecode(root))}
+    top = (child for child in _children(root, b"") if child[0] not in apart)
+    waiting: list[Iterator[tuple[bytes, os.DirEntry[bytes]]]] = [top]
     while waiting:
         path, entry = next(waiting[-1], (b"", None))
         if entry is None:

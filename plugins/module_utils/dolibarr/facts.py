@@ -42,6 +42,7 @@ NOT_RECONCILED = Finding(
     Severity.ERROR,
     "VAT",
     "The VAT report does not add up to the invoices: look for the difference in vat.reconciliation before using it.",
+    "Le rapport de TVA ne correspond pas aux factures : chercher l'écart dans vat.reconciliation avant de s'en servir.",
 )
 # What opens it in place of a right.
 COMPANY = "an administrator, or the login in API_LOGINS_ALLOWED_FOR_GET_COMPANY (Home > Setup > Other setup)"
@@ -109,13 +110,12 @@ class Gatherer:
         parties = self.reader.third_parties(with_ibans=True)
         audit = self._chosen_audit(self._audit(parties, ibans_are_known=True))
         self.findings["third_parties"] = list(audit.findings)
+        lacking = self._lacking(["supplier_invoices"])
         return {
             "list": self._plain(party for party in parties if self.chosen.has_party(party)),
             "audit": audit.to_facts(),
-            "notes": [
-                f"Which suppliers charge VAT is not known without {right}."
-                for right in self._lacking(["supplier_invoices"])
-            ],
+            "notes": [f"Which suppliers charge VAT is not known without {right}." for right in lacking],
+            "notes_fr": [f"On ne sait pas quels fournisseurs facturent la TVA sans {right}." for right in lacking],
         }
 
     def _audit(self, parties: Sequence[ThirdParty], ibans_are_known: bool) -> ThirdPartiesAudit:

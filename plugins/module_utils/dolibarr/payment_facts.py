@@ -39,6 +39,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.schedule 
     compare_schedule,
     read_schedule,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_date, french_money
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import ThirdParty
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.reader import Reader
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.request import Selection, Side
@@ -83,7 +84,8 @@ def payment_facts(
         "by_month": [row.to_facts() for row in months],
         "by_month_total": month_total(months),
         "schedule": compared.to_facts() if compared else None,
-        "notes": notes,
+        "notes": [note.en for note in notes],
+        "notes_fr": [note.fr for note in notes],
     }
     findings = [finding for state in shown for finding in state.findings]
     if compared:
@@ -91,12 +93,17 @@ def payment_facts(
     return facts, findings
 
 
-def account_names(reader: Reader) -> tuple[dict[int, str], list[str]]:
+def account_names(reader: Reader) -> tuple[dict[int, str], list[Words]]:
     """The bank account of each bank line, by the line's id, and why it is not known."""
     missing = missing_rights(reader.user(), {"bank_accounts"})
     if missing:
         rights = ", ".join(map(str, missing))
-        return {}, [f"The accounts that money moved on are not shown: the user of the key lacks {rights}."]
+        return {}, [
+            Words(
+                f"Les comptes mouvementés ne sont pas affichés : il manque à l'utilisateur de la clé {rights}.",
+                f"The accounts that money moved on are not shown: the user of the key lacks {rights}.",
+            )
+        ]
     lines = (
         (identity(line), account.ref)
         for account in reader.bank_accounts()
@@ -171,4 +178,7 @@ def missed(result: InstalmentResult) -> Finding:
         instalment.third_party.name,
         f"{money(result.missing)} of the instalment of {money(instalment.amount)} due on {instalment.due} has not come:"
         f" ask {instalment.third_party.name} for it.",
+        f"Il manque {french_money(result.missing)} de l'échéance de "
+        f"{french_money(instalment.amount)} du {french_date(instalment.due)} : les demander à "
+        f"{instalment.third_party.name}.",
     )

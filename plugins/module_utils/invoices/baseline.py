@@ -12,6 +12,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_date
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 
 FIELDS = ("check", "subject", "who", "why", "until")
@@ -36,21 +37,32 @@ class Accepted:
     def name(self) -> str:
         return f"Entry {self.place} of the baseline ({self.check}, {self.subject})"
 
+    @property
+    def name_fr(self) -> str:
+        return f"L'entrée {self.place} des constats acceptés ({self.check}, {self.subject})"
+
     def to_facts(self) -> dict[str, Any]:
         return {"who": self.who, "why": self.why, "until": self.until.isoformat()}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An entry that accepts nothing, in one sentence."""
+    """An entry that accepts nothing, in one sentence of each language."""
 
     kind: str  # invalid, expired or unused
     check: str
     subject: str
     message: str
+    message_fr: str
 
     def to_facts(self) -> dict[str, Any]:
-        return {"kind": self.kind, "check": self.check, "subject": self.subject, "message": self.message}
+        return {
+            "kind": self.kind,
+            "check": self.check,
+            "subject": self.subject,
+            "message": self.message,
+            "message_fr": self.message_fr,
+        }
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,13 @@ class Baseline:
     def unused(self, findings: Collection[tuple[str, str]]) -> tuple[Problem, ...]:
         """The entries that accept none of these findings, each a check and a subject: what they accepted is mended."""
         return tuple(
-            Problem("unused", entry.check, entry.subject, f"{entry.name} accepts nothing any more: take it out.")
+            Problem(
+                "unused",
+                entry.check,
+                entry.subject,
+                f"{entry.name} accepts nothing any more: take it out.",
+                f"{entry.name_fr} n'accepte plus rien : la retirer.",
+            )
             for entry in self.entries
             if not any(entry.covers(check, subject) for check, subject in findings)
         )
@@ -126,7 +144,11 @@ def checked(path: str, content: Sequence[Any], today: date) -> Baseline:
                 f"{entry.name} counted until {entry.until} and no longer does: settle it, or accept it anew with another"
                 " until."
             )
-            problems.append(Problem("expired", entry.check, entry.subject, message))
+            french = (
+                f"{entry.name_fr} valait jusqu'au {french_date(entry.until)} et ne vaut plus : régler ce qu'elle acceptait, ou"
+                " l'accepter de nouveau avec un autre until."
+            )
+            problems.append(Problem("expired", entry.check, entry.subject, message, french))
         else:
             entries.append(entry)
     return Baseline(path, tuple(entries), tuple(problems))
@@ -135,11 +157,23 @@ def checked(path: str, content: Sequence[Any], today: date) -> Baseline:
 def read_entry(place: int, said: Any) -> Accepted | Problem:
     """One entry, or what is wrong with it."""
     if not isinstance(said, Mapping):
-        return Problem("invalid", "", "", f"Entry {place} of the baseline is no mapping: write it as {EXAMPLE}.")
+        return Problem(
+            "invalid",
+            "",
+            "",
+            f"Entry {place} of the baseline is no mapping: write it as {EXAMPLE}.",
+            f"L'entrée {place} des constats acceptés n'est pas un dictionnaire : l'écrire sous la forme {EXAMPLE}.",
+        )
     words = {name: "" if said.get(name) is None else str(said[name]).strip() for name in FIELDS}
     wrong = fault(said, words)
     if wrong:
-        return Problem("invalid", words["check"], words["subject"], f"Entry {place} of the baseline {wrong}.")
+        return Problem(
+            "invalid",
+            words["check"],
+            words["subject"],
+            f"Entry {place} of the baseline {wrong.en}.",
+            f"L'entrée {place} des constats acceptés {wrong.fr}.",
+        )
     return Accepted(
         place=place,
         check=words["check"],
@@ -150,16 +184,25 @@ def read_entry(place: int, said: Any) -> Accepted | Problem:
     )
 
 
-def fault(said: Mapping[Any, Any], words: Mapping[str, str]) -> str:
-    """What is wrong with an entry, without its subject; empty when nothing is."""
+def fault(said: Mapping[Any, Any], words: Mapping[str, str]) -> Words | None:
+    """What is wrong with an entry, without its subject; None when nothing is."""
     unknown = sorted(str(name) for name in said if name not in FIELDS)
     if unknown:
-        return f"has '{unknown[0]}', which is not known: it takes {', '.join(FIELDS)}"
+        return Words(
+            f"contient '{unknown[0]}', qui n'est pas connu : les champs sont {', '.join(FIELDS)}",
+            f"has '{unknown[0]}', which is not known: it takes {', '.join(FIELDS)}",
+        )
     missing = [name for name in FIELDS if not words[name]]
     if missing:
-        return f"lacks {' and '.join(missing)}: write it as {EXAMPLE}"
+        return Words(
+            f"n'a pas {' ni '.join(missing)} : l'écrire sous la forme {EXAMPLE}",
+            f"lacks {' and '.join(missing)}: write it as {EXAMPLE}",
+        )
     try:
         date.fromisoformat(words["until"])
     except ValueError:
-        return f"has until '{words['until']}', which is no day: write it as 2027-06-30"
-    return ""
+        return Words(
+            f"a pour until '{words['until']}', qui n'est pas une date : l'écrire sous la forme « 2027-06-30 »",
+            f"has until '{words['until']}', which is no day: write it as 2027-06-30",
+        )
+    return None

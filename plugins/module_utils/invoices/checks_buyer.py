@@ -19,6 +19,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifie
     siren_of_vat_number,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import ThirdParty
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
@@ -35,43 +36,70 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording imp
 
 POSTAL_CODE = re.compile(r"(?<![\w.,/])(?<!\d-)(\d{5}) [a-z]{2}")
 REVERSED = frozenset((Treatment.IC_GOODS, Treatment.AE_EU_SERVICE, Treatment.AE_BTP))
-NO_CUSTOMER = "The customer is not known: see that the key may read third parties."
+NO_CUSTOMER = (
+    "The customer is not known: see that the key may read third parties.",
+    "Le client n'est pas connu : vérifier que la clé peut lire les tiers.",
+)
 
 
 def buyer_name_address(subject: Subject, rule: Rule) -> Outcome:
     """The customer's name, and the postal code, the town and a line of the street address."""
     customer, paper = subject.customer, subject.paper
     if customer is None:
-        return undetermined(NO_CUSTOMER)
+        return undetermined(*NO_CUSTOMER)
     if paper is None:
         return no_paper(subject)
     wanted = phrase(customer.name)
     if wanted is None:
-        return undetermined(f"The name {customer.name} has no letter that could be looked for: read its PDF.")
+        return undetermined(
+            f"The name {customer.name} has no letter that could be looked for: read its PDF.",
+            f"Le nom {customer.name} ne comporte aucune lettre à chercher : lire son PDF.",
+        )
     name = paper.find(wanted)
     if name is None and subject.invoice.contact_ids:
-        return undetermined(f"It is addressed to a contact of {customer.name}: see that it is the right one.")
+        return undetermined(
+            f"It is addressed to a contact of {customer.name}: see that it is the right one.",
+            f"La pièce est adressée à un contact de {customer.name} : vérifier que c'est le bon.",
+        )
     if name is None:
-        return failed(f"It is not addressed to {customer.name}, whose invoice it is: find out whom it was sent to.")
+        return failed(
+            f"It is not addressed to {customer.name}, whose invoice it is: find out whom it was sent to.",
+            f"La pièce n'est pas adressée à {customer.name}, à qui elle est destinée : chercher à "
+            "qui elle a été envoyée.",
+        )
     lines = [line for line in customer.address.splitlines() if phrase(line)]
     parts = [part for part in (*lines, customer.zip, customer.town) if phrase(part)]
     if not lines or not customer.town:
-        lacking = "street" if not lines else "town"
-        return undetermined(f"The {lacking} of {customer.name} is not known: enter it into Dolibarr.", name)
+        lacking = Words("La rue", "street") if not lines else Words("La ville", "town")
+        return undetermined(
+            f"The {lacking.en} of {customer.name} is not known: enter it into Dolibarr.",
+            f"{lacking.fr} de {customer.name} n'est pas connue : la saisir dans Dolibarr.",
+            name,
+        )
     places = {part: paper.find(pattern) for part in parts if (pattern := phrase(part))}
     missing = [part for part in parts if places[part] is None]
     if not missing:
         return passed(name, *places.values())
     if subject.invoice.contact_ids:
         return undetermined(
-            f"It is addressed to a contact of {customer.name}: compare the address with the contact's.", name
+            f"It is addressed to a contact of {customer.name}: compare the address with the contact's.",
+            f"La pièce est adressée à un contact de {customer.name} : comparer l'adresse avec celle du contact.",
+            name,
         )
     if len(missing) == len(parts) and not _has_other_address(customer, subject, paper):
         severity = Severity.WARNING if subject.kind is Kind.CONSUMER else None
-        return failed(f"The address of {customer.name} is not on it: print it.", name, severity=severity)
+        return failed(
+            f"The address of {customer.name} is not on it: print it.",
+            f"L'adresse de {customer.name} n'y figure pas : l'imprimer.",
+            name,
+            severity=severity,
+        )
     return failed(
         f"The address on it lacks {', '.join(missing)}, which Dolibarr has for {customer.name}: accept this if the customer"
         " has moved since, else correct one of them.",
+        f"Il manque à l'adresse imprimée {', '.join(missing)}, que Dolibarr a pour "
+        f"{customer.name} : l'accepter si le client a déménagé depuis, sinon corriger l'une "
+        "des deux.",
         name,
         *places.values(),
         severity=Severity.WARNING,
@@ -90,35 +118,53 @@ def buyer_vat_number(subject: Subject, rule: Rule) -> Outcome:
     """The customer's VAT number, where he owes the VAT or the goods go to another member state."""
     customer, paper = subject.customer, subject.paper
     if customer is None:
-        return undetermined(NO_CUSTOMER)
+        return undetermined(*NO_CUSTOMER)
     if not _owes_a_number(subject):
         return needless()
     number = compact(customer.vat_number)
     if not number:
         return failed(
-            f"No VAT is charged and {customer.name} has no VAT number in Dolibarr: enter and print it, or charge VAT."
+            f"No VAT is charged and {customer.name} has no VAT number in Dolibarr: enter and print it, or charge VAT.",
+            f"Aucune TVA n'est facturée et {customer.name} n'a pas de numéro de TVA dans Dolibarr "
+            ": le saisir et l'imprimer, ou facturer la TVA.",
         )
     wrong = fault(Identifier.EU_VAT, number)
     if wrong:
-        return failed(f"The VAT number {number} of {customer.name} {wrong}: ask for the right one, or charge VAT.")
+        return failed(
+            f"The VAT number {number} of {customer.name} {wrong}: ask for the right one, or charge VAT.",
+            f"Le numéro de TVA {number} de {customer.name} {wrong.fr} : demander le bon, ou facturer la TVA.",
+        )
     if paper is None:
         return no_paper(subject)
     found = paper.find(number_pattern(number))
-    return passed(found) if found else failed(f"The customer's VAT number {number} is not on it: print it.")
+    return (
+        passed(found)
+        if found
+        else failed(
+            f"The customer's VAT number {number} is not on it: print it.",
+            f"Le numéro de TVA du client, {number}, n'y figure pas : l'imprimer.",
+        )
+    )
 
 
 def buyer_siren(subject: Subject, rule: Rule) -> Outcome:
     """The customer's SIREN, by itself or as the beginning of the SIRET."""
     customer, paper = subject.customer, subject.paper
     if customer is None:
-        return undetermined(NO_CUSTOMER)
+        return undetermined(*NO_CUSTOMER)
     if customer.country == "MC":
-        return needless("In Monaco nobody has a SIREN.")
+        return needless("In Monaco nobody has a SIREN.", "À Monaco, personne n'a de SIREN.")
     siren = siren_of(customer)
     if not siren:
-        return undetermined(f"The SIREN of {customer.name} is not known: enter it into Dolibarr.")
+        return undetermined(
+            f"The SIREN of {customer.name} is not known: enter it into Dolibarr.",
+            f"Le SIREN de {customer.name} n'est pas connu : le saisir dans Dolibarr.",
+        )
     if wrong := fault(Identifier.SIREN, siren):
-        return undetermined(f"The SIREN {siren} of {customer.name} {wrong}: correct it in Dolibarr.")
+        return undetermined(
+            f"The SIREN {siren} of {customer.name} {wrong}: correct it in Dolibarr.",
+            f"Le SIREN {siren} de {customer.name} {wrong.fr} : le corriger dans Dolibarr.",
+        )
     if paper is None:
         return no_paper(subject)
     signs = r"[ .]?".join(siren)
@@ -126,7 +172,11 @@ def buyer_siren(subject: Subject, rule: Rule) -> Outcome:
     found = paper.find(number_pattern(siren)) or paper.find(siret)
     if found:
         return passed(found)
-    return failed(f"The customer's SIREN {siren} is not on it: set MAIN_PROFID1_IN_ADDRESS in Dolibarr so that it is.")
+    return failed(
+        f"The customer's SIREN {siren} is not on it: set MAIN_PROFID1_IN_ADDRESS in Dolibarr so that it is.",
+        f"Le SIREN du client, {siren}, n'y figure pas : activer MAIN_PROFID1_IN_ADDRESS dans "
+        "Dolibarr pour qu'il y soit.",
+    )
 
 
 def siren_of(customer: ThirdParty) -> str:
@@ -139,11 +189,21 @@ def buyer_order_number(subject: Subject, rule: Rule) -> Outcome:
     """The customer's reference, which Dolibarr has where the customer gave one."""
     reference = subject.invoice.customer_ref
     if not reference:
-        return undetermined("Dolibarr has no reference of the customer's: if an order had a number, enter it.")
+        return undetermined(
+            "Dolibarr has no reference of the customer's: if an order had a number, enter it.",
+            "Dolibarr n'a pas de référence du client : si la commande avait un numéro, le saisir.",
+        )
     if subject.paper is None:
         return no_paper(subject)
     found = subject.paper.find(phrase(reference) or re.compile(re.escape(flat(reference))))
-    return passed(found) if found else failed(f"The customer's order number {reference} is not on it: print it.")
+    return (
+        passed(found)
+        if found
+        else failed(
+            f"The customer's order number {reference} is not on it: print it.",
+            f"Le numéro de commande du client, {reference}, n'y figure pas : l'imprimer.",
+        )
+    )
 
 
 def _owes_a_number(subject: Subject) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Finding, Severity, month_of
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_date
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType, Line, ProductType
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import mention, no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
@@ -46,16 +47,28 @@ PRINTED = {
     "oper": MIXED,
     "mixe": MIXED,
 }
-NOT_AUDITED = "The numbering of all invoices was not looked at: audit it with them."
+NOT_AUDITED = (
+    "The numbering of all invoices was not looked at: audit it with them.",
+    "La numérotation de toutes les factures n'a pas été contrôlée : la contrôler avec elles.",
+)
+CATEGORIES = {GOODS: "biens", SERVICES: "services", MIXED: "mixte"}
 
 
 def doc_not_draft(subject: Subject, rule: Rule) -> Outcome:
     """A definitive number: drafts and proformas are no invoices."""
     invoice = subject.invoice
     if invoice.type is InvoiceType.PROFORMA:
-        return failed("It is a proforma, which is no invoice: make an invoice of it.", api(invoice.ref))
+        return failed(
+            "It is a proforma, which is no invoice: make an invoice of it.",
+            "C'est une facture proforma, qui n'est pas une facture : en faire une facture.",
+            api(invoice.ref),
+        )
     if invoice.is_draft or invoice.ref.startswith("("):
-        return failed("It is a draft and has no number: validate it, or delete it.", api(invoice.ref))
+        return failed(
+            "It is a draft and has no number: validate it, or delete it.",
+            "C'est un brouillon, sans numéro : le valider, ou le supprimer.",
+            api(invoice.ref),
+        )
     return passed(api(invoice.ref))
 
 
@@ -71,7 +84,7 @@ def number_continuous(subject: Subject, rule: Rule) -> Outcome:
 
 def _of_numbering(subject: Subject, checks: Iterable[str]) -> Outcome:
     if subject.numbering is None:
-        return undetermined(NOT_AUDITED)
+        return undetermined(*NOT_AUDITED)
     found = sorted(
         (finding for finding in subject.numbering if finding.check in checks and finding.severity is not Severity.INFO),
         key=lambda one: list(Severity).index(one.severity),
@@ -80,7 +93,7 @@ def _of_numbering(subject: Subject, checks: Iterable[str]) -> Outcome:
 
 
 def _as_outcome(finding: Finding) -> Outcome:
-    return failed(finding.message, api(finding.subject), severity=finding.severity)
+    return failed(finding.message, finding.message_fr, api(finding.subject), severity=finding.severity)
 
 
 def number_format(subject: Subject, rule: Rule) -> Outcome:
@@ -91,6 +104,9 @@ def number_format(subject: Subject, rule: Rule) -> Outcome:
     return failed(
         "Its number is longer than 35 signs or has others than letters, digits and + - _ /, which e-invoices refuse:"
         " change the mask of the numbering.",
+        "Son numéro dépasse 35 caractères ou en contient d'autres que des lettres, des "
+        "chiffres et + - _ /, ce que la facturation électronique refuse : changer le masque "
+        "de numérotation.",
         api(reference),
     )
 
@@ -99,7 +115,7 @@ def issue_date(subject: Subject, rule: Rule) -> Outcome:
     """The date of issue, as Dolibarr has it."""
     day = subject.invoice.issued
     if day is None:
-        return failed("Dolibarr has no date for it: enter it.")
+        return failed("Dolibarr has no date for it: enter it.", "Dolibarr n'a pas de date d'émission : la saisir.")
     if subject.paper is None:
         return no_paper(subject)
     labelled = labelled_day(subject.paper, ISSUED, day)
@@ -108,32 +124,49 @@ def issue_date(subject: Subject, rule: Rule) -> Outcome:
     if labelled.wrong:
         return failed(
             f"It is dated otherwise than in Dolibarr, which has {day.isoformat()}: find out which is right.",
+            f"La date imprimée n'est pas celle de Dolibarr, le {french_date(day)} : chercher laquelle est juste.",
             labelled.wrong[0],
         )
     found = find_day(subject.paper, day)
-    return passed(found) if found else failed(f"Its date {day.isoformat()} is not on it: print it.")
+    return (
+        passed(found)
+        if found
+        else failed(
+            f"Its date {day.isoformat()} is not on it: print it.",
+            f"Sa date du {french_date(day)} n'y figure pas : l'imprimer.",
+        )
+    )
 
 
 def supply_date(subject: Subject, rule: Rule) -> Outcome:
     """The date of delivery or completion, or that on which a deposit was received, where it is another than that of issue."""
     invoice = subject.invoice
     if invoice.is_credit_note:
-        return needless("A credit note supplies nothing.")
+        return needless("A credit note supplies nothing.", "Un avoir ne livre rien.")
     days = _supply_days(subject)
     if not days:
         if invoice.type is InvoiceType.DEPOSIT:
-            return needless("The deposit had not been received when it was issued.")
-        return undetermined("Dolibarr has no date of delivery: enter it where it is not the date of the invoice.")
+            return needless(
+                "The deposit had not been received when it was issued.",
+                "L'acompte n'avait pas été encaissé à l'émission.",
+            )
+        return undetermined(
+            "Dolibarr has no date of delivery: enter it where it is not the date of the invoice.",
+            "Dolibarr n'a pas de date de livraison : la saisir si ce n'est pas celle de la facture.",
+        )
     differing = sorted(day for day in days if day != invoice.issued)
     if not differing:
-        return needless("The date of delivery is that of the invoice.")
+        return needless("The date of delivery is that of the invoice.", "La date de livraison est celle de la facture.")
     if subject.paper is None:
         return no_paper(subject)
     places = [find_day(subject.paper, day) for day in differing]
     # Of a period, its end says when the service was completed.
     if places[-1] is not None:
         return passed(*places)
-    return failed(f"The date of delivery or completion {differing[-1].isoformat()} is not on it: print it.")
+    return failed(
+        f"The date of delivery or completion {differing[-1].isoformat()} is not on it: print it.",
+        f"La date de livraison ou d'achèvement, le {french_date(differing[-1])}, n'y figure pas : l'imprimer.",
+    )
 
 
 def _supply_days(subject: Subject) -> set[date]:
@@ -151,12 +184,17 @@ def invoice_timely(subject: Subject, rule: Rule) -> Outcome:
         return needless()
     supplied = max(_supply_days(subject), default=None)
     if supplied is None or invoice.issued is None:
-        return undetermined("Dolibarr has no date of delivery to compare with that of the invoice.")
+        return undetermined(
+            "Dolibarr has no date of delivery to compare with that of the invoice.",
+            "Dolibarr n'a pas de date de livraison à comparer avec celle de la facture.",
+        )
     if invoice.issued <= supplied + GRACE or month_of(invoice.issued) == month_of(supplied):
         return passed(api(f"{supplied.isoformat()} / {invoice.issued.isoformat()}"))
     return failed(
         f"It was issued on {invoice.issued.isoformat()} for what was delivered on {supplied.isoformat()}: issue invoices on"
         " delivery, or by the end of the month.",
+        f"La facture a été émise le {french_date(invoice.issued)} pour une livraison du "
+        f"{french_date(supplied)} : facturer dès la livraison, ou avant la fin du mois.",
         api(invoice.issued.isoformat()),
     )
 
@@ -176,21 +214,26 @@ def operation_category(subject: Subject, rule: Rule) -> Outcome:
     """Goods, services or both: printed, and what the lines are."""
     right = _categories(subject)
     if not right:
-        return needless("It sells nothing.")
+        return needless("It sells nothing.", "Rien n'y est vendu.")
     if subject.paper is None:
         return no_paper(subject)
     found = subject.paper.find(PATTERNS["category"])
     if found is None and not is_understood(subject.paper):
-        return foreign_language(rule.title.en)
+        return foreign_language(rule.title)
     if found is None:
         return failed(
-            "It does not say whether it is about goods, services or both: set INVOICE_CATEGORY_OF_OPERATION in Dolibarr."
+            "It does not say whether it is about goods, services or both: set INVOICE_CATEGORY_OF_OPERATION in Dolibarr.",
+            "Rien n'indique s'il s'agit de biens, de services ou des deux : activer "
+            "INVOICE_CATEGORY_OF_OPERATION dans Dolibarr.",
         )
     said = PRINTED[(found[1] or found[2])[:4]]
     if said in right:
         return passed(found)
     return failed(
         f"It says {said} and its lines are {' or '.join(sorted(right))}: correct the kind of the products on its lines.",
+        f"La catégorie imprimée est « {CATEGORIES[said]} » et celle des lignes « "
+        f"{' ou '.join(CATEGORIES[one] for one in sorted(right))} » : corriger le type des "
+        "produits sur les lignes.",
         found,
         severity=Severity.WARNING,
     )
@@ -216,21 +259,29 @@ def vat_on_debits(subject: Subject, rule: Rule) -> Outcome:
     """The option for debits, in the words of the law; never where the seller did not choose it."""
     seller = subject.seller
     if seller is None or seller.debits is None:
-        return undetermined("It is not known whether the seller pays VAT on debits: fill in seller.debits.")
+        return undetermined(
+            "It is not known whether the seller pays VAT on debits: fill in seller.debits.",
+            "On ne sait pas si le vendeur a opté pour les débits : renseigner seller.debits.",
+        )
     if subject.paper is None:
         return no_paper(subject)
     found = subject.paper.find(PATTERNS["debits_literal"]) or subject.paper.find(PATTERNS["debits_loose"])
     if not seller.debits:
         if found is None:
-            return needless("The seller pays VAT on services when they are paid.")
+            return needless(
+                "The seller pays VAT on services when they are paid.",
+                "Le vendeur acquitte la TVA sur les services à l'encaissement.",
+            )
         return failed(
             "It says that VAT is paid on debits, which the seller did not choose, and the customer deducts too early: take it"
             " off.",
+            "La mention du paiement d'après les débits y figure alors que le vendeur n'a pas "
+            "opté, et le client déduit trop tôt : la retirer.",
             found,
             severity=Severity.ERROR,
         )
     if not any(line.is_service and line.vat_rate for line in sold(subject)):
-        return needless("It charges no VAT on services.")
+        return needless("It charges no VAT on services.", "Aucune TVA sur des services n'est facturée.")
     return mention(subject, rule)
 
 

@@ -26,6 +26,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treat
     NOT_CHARGED,
     is_worth_nothing,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_figure, french_money
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
     InvoiceType,
@@ -56,6 +57,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording imp
 )
 
 HUNDRED = Decimal(100)
+WITHOUT_TAX, OF_VAT, WITH_TAX = Words("hors taxe", "without tax"), Words("de TVA", "of VAT"), Words("TTC", "with tax")
 # How a currency is written besides its code.
 CURRENCIES = {
     "EUR": r"€|euros?",
@@ -74,11 +76,14 @@ def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
         if not is_worth_nothing(line):
             by_rate[line.vat_rate].append(line)
     if len(by_rate) < 2:
-        return needless("It has one VAT rate.")
+        return needless("It has one VAT rate.", "Il n'y a qu'un taux de TVA.")
     if subject.paper is None:
         return no_paper(subject)
     if is_foreign(subject):
-        return undetermined("The bases by rate are not known in the currency of the invoice: compare them by hand.")
+        return undetermined(
+            "The bases by rate are not known in the currency of the invoice: compare them by hand.",
+            "Les bases par taux ne sont pas connues dans la devise de la facture : les comparer à la main.",
+        )
     places = []
     # What bears no tax has no rate; its own reason is another rule.
     for rate, lines in sorted(((rate, lines) for rate, lines in by_rate.items() if rate), reverse=True):
@@ -88,10 +93,15 @@ def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
             return failed(
                 f"The base {money(base)} of the VAT rate {shown(rate)} % is not on it: set"
                 " PDF_INVOICE_SHOW_VAT_ANALYSIS in Dolibarr.",
+                f"La base de {french_money(base)} au taux de TVA de {french_figure(rate)} % n'y "
+                "figure pas : activer PDF_INVOICE_SHOW_VAT_ANALYSIS dans Dolibarr.",
             )
         places.append(found)
         if tax and (found := subject.paper.find(amount_pattern(tax, any_sign=True))) is None:
-            return failed(f"The VAT of {money(tax)} at {shown(rate)} % is not on it: make the PDF again.")
+            return failed(
+                f"The VAT of {money(tax)} at {shown(rate)} % is not on it: make the PDF again.",
+                f"La TVA de {french_money(tax)} à {french_figure(rate)} % n'y figure pas : générer de nouveau le PDF.",
+            )
         places.append(found)
     return passed(*places)
 
@@ -115,16 +125,23 @@ def totals_present(subject: Subject, rule: Rule) -> Outcome:
         return no_paper(subject)
     paper, (ht, tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
     places: list[Found] = []
-    for name, label, amount in (("without tax", TOTAL_HT, ht), ("with tax", TOTAL_TTC, ttc)):
+    for name, label, amount in ((WITHOUT_TAX, TOTAL_HT, ht), (WITH_TAX, TOTAL_TTC, ttc)):
         labelled = labelled_amount(paper, label, amount, any_sign)
         found = (*labelled.right, *labelled.wrong) or _alone(paper, amount, any_sign)
         if not found:
-            return failed(f"The total {name} is not on it: print {money(amount)}.")
+            return failed(
+                f"The total {name.en} is not on it: print {money(amount)}.",
+                f"Le total {name.fr} n'y figure pas : imprimer {french_money(amount, subject.invoice.currency)}.",
+            )
         places.append(found[0])
     if tva:
         tax = paper.find(amount_pattern(tva, any_sign)) or _tax_by_rate(subject, paper, any_sign)
         if tax is None:
-            return failed(f"The VAT to pay is not on it, or another one: print {money(tva)}.")
+            return failed(
+                f"The VAT to pay is not on it, or another one: print {money(tva)}.",
+                "La TVA à payer n'y figure pas, ou c'en est une autre : imprimer "
+                f"{french_money(tva, subject.invoice.currency)}.",
+            )
         places.append(tax)
     return passed(*places)
 
@@ -154,16 +171,22 @@ def pdf_matches_api(subject: Subject, rule: Rule) -> Outcome:
         return no_paper(subject)
     reference = pdf_matches_number(subject)
     if reference is None:
-        return failed(f"Its number {subject.invoice.ref} is not on its PDF: find out which invoice the PDF is of.")
+        return failed(
+            f"Its number {subject.invoice.ref} is not on its PDF: find out which invoice the PDF is of.",
+            f"Son numéro {subject.invoice.ref} n'est pas sur son PDF : chercher de quelle facture est ce PDF.",
+        )
     paper, (ht, _tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
     places = [reference]
-    for name, label, amount in (("without tax", TOTAL_HT, ht), ("with tax", TOTAL_TTC, ttc)):
+    for name, label, amount in ((WITHOUT_TAX, TOTAL_HT, ht), (WITH_TAX, TOTAL_TTC, ttc)):
         labelled = labelled_amount(paper, label, amount, any_sign)
         found = labelled.right or _unlabelled(paper, labelled, amount, any_sign)
         if not found:
             return failed(
-                f"The total {name} on its PDF is not the {money(amount)} of Dolibarr: compare them, the PDF may be older than"
+                f"The total {name.en} on its PDF is not the {money(amount)} of Dolibarr: compare them, the PDF may be older than"
                 " the data.",
+                f"Le total {name.fr} du PDF n'est pas celui de Dolibarr, "
+                f"{french_money(amount, subject.invoice.currency)} : les comparer, le PDF peut être "
+                "antérieur aux données.",
                 *labelled.wrong[:1],
             )
         places.append(found[0])
@@ -182,19 +205,25 @@ def totals_arithmetic(subject: Subject, rule: Rule) -> Outcome:
     for place, line in enumerate(invoice.lines, 1):
         wrong = _line_fault(line, slack[line.vat_rate], invoice.type is InvoiceType.SITUATION)
         if wrong:
-            return failed(f"Line {place}: {wrong}; correct it by a credit note.", api(line.description))
+            return failed(
+                f"Line {place}: {wrong.en}; correct it by a credit note.",
+                f"Ligne {place} : {wrong.fr} ; corriger par un avoir.",
+                api(line.description),
+            )
     # The lines of a later situation are cumulative while its totals are the difference.
     is_later = invoice.type is InvoiceType.SITUATION and any(line.previous_id for line in invoice.lines)
     if invoice.lines and not is_later:
         on_no_line = invoice.other_taxes - total(line.other_taxes for line in invoice.lines)
         for name, stated, summed in (
-            ("without tax", invoice.total_ht, total(line.total_ht for line in invoice.lines)),
-            ("of VAT", invoice.total_tva, total(line.total_tva for line in invoice.lines)),
-            ("with tax", invoice.total_ttc, total(line.total_ttc for line in invoice.lines) + on_no_line),
+            (WITHOUT_TAX, invoice.total_ht, total(line.total_ht for line in invoice.lines)),
+            (OF_VAT, invoice.total_tva, total(line.total_tva for line in invoice.lines)),
+            (WITH_TAX, invoice.total_ttc, total(line.total_ttc for line in invoice.lines) + on_no_line),
         ):
             if abs(stated - summed) >= TOLERANCE:
                 return failed(
-                    f"The total {name} is {money(stated)} and the lines make {money(summed)}: correct it by a credit note."
+                    f"The total {name.en} is {money(stated)} and the lines make {money(summed)}: correct it by a credit note.",
+                    f"Le total {name.fr} est de {french_money(stated)} et les lignes font "
+                    f"{french_money(summed)} : corriger par un avoir.",
                 )
     made = invoice.total_ht + invoice.total_tva + invoice.other_taxes
     # VAT that is noted and not charged (NPR) is in the total of VAT and may not be in the total with tax.
@@ -202,7 +231,9 @@ def totals_arithmetic(subject: Subject, rule: Rule) -> Outcome:
     if all(abs(total_ttc - invoice.total_ttc) >= TOLERANCE for total_ttc in (made, made - noted)):
         return failed(
             f"The totals without tax and of taxes make {money(made)} and the total with tax is {money(invoice.total_ttc)}:"
-            " correct it by a credit note."
+            " correct it by a credit note.",
+            f"Le total hors taxe et les taxes font {french_money(made)} et le total TTC est de "
+            f"{french_money(invoice.total_ttc)} : corriger par un avoir.",
         )
     return _by_rate(invoice) or passed(api(f"{money(invoice.total_ht)} + {money(invoice.total_tva)}"))
 
@@ -226,22 +257,31 @@ def _slack(invoice: Invoice) -> dict[Decimal, Decimal]:
     return {rate: CENT * (count if borne == made else 1) for rate, (borne, made, count) in _rates(invoice).items()}
 
 
-def _line_fault(line: Line, slack: Decimal, is_situation: bool) -> str:
+def _line_fault(line: Line, slack: Decimal, is_situation: bool) -> Words | None:
     if line.product_type is ProductType.TEXT:
-        return ""
+        return None
     is_charged = not line.info_bits & NOT_CHARGED
     if is_charged and abs(line.total_ht + line.total_tva + line.other_taxes - line.total_ttc) >= TOLERANCE:
-        return f"{money(line.total_ht)} and VAT of {money(line.total_tva)} do not make {money(line.total_ttc)}"
+        return Words(
+            f"{french_money(line.total_ht)} et {french_money(line.total_tva)} de TVA ne font pas {french_money(line.total_ttc)}",
+            f"{money(line.total_ht)} and VAT of {money(line.total_tva)} do not make {money(line.total_ttc)}",
+        )
     tax = cents(line.total_ht * line.vat_rate / HUNDRED)
     if abs(line.total_tva - tax) > slack:
-        rate = shown(line.vat_rate)
-        return f"VAT at {rate} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}"
+        return Words(
+            f"la TVA à {french_figure(line.vat_rate)} % de {french_money(line.total_ht)} est de {french_money(tax)} et non de"
+            f" {french_money(line.total_tva)}",
+            f"VAT at {shown(line.vat_rate)} % of {money(line.total_ht)} is {money(tax)} and not {money(line.total_tva)}",
+        )
     # The progress of a situation may be counted from its beginning or from the last one.
     if not is_situation and line.discount_id is None:
         net = line.quantity * line.unit_price * (1 - line.discount_percent / HUNDRED)
         if abs(line.total_ht - net) > CENT + abs(line.quantity) * _precision(line.unit_price):
-            return f"quantity, price and discount make {money(net)} and not {money(line.total_ht)}"
-    return ""
+            return Words(
+                f"quantité, prix et remise font {french_money(net)} et non {french_money(line.total_ht)}",
+                f"quantity, price and discount make {money(net)} and not {money(line.total_ht)}",
+            )
+    return None
 
 
 def _precision(price: Decimal) -> Decimal:
@@ -256,6 +296,8 @@ def _by_rate(invoice: Invoice) -> Outcome | None:
             return failed(
                 f"The lines at {shown(rate)} % bear VAT of {money(borne)} and their sum makes {money(made)}: look at the"
                 " rounding that is set in Dolibarr.",
+                f"Les lignes à {french_figure(rate)} % portent {french_money(borne)} de TVA et leur "
+                f"somme en donne {french_money(made)} : vérifier l'arrondi réglé dans Dolibarr.",
                 severity=Severity.WARNING,
             )
     return None
@@ -268,12 +310,19 @@ def currency(subject: Subject, rule: Rule) -> Outcome:
     code = subject.invoice.currency or "EUR"
     found = next(_currency_named(subject.paper, code), None)
     if found is None:
-        return failed(f"Nothing says that its amounts are in {code}: print the currency.")
+        return failed(
+            f"Nothing says that its amounts are in {code}: print the currency.",
+            f"Rien n'indique que les montants sont en {code} : imprimer la devise.",
+        )
     if not is_foreign(subject) or not subject.invoice.total_tva:
         return passed(found)
     in_euros = subject.paper.find(amount_pattern(subject.invoice.total_tva, any_sign=True))
     if in_euros is None:
-        return failed(f"The VAT is not on it in euros: print {money(subject.invoice.total_tva)} €.", found)
+        return failed(
+            f"The VAT is not on it in euros: print {money(subject.invoice.total_tva)} €.",
+            f"La TVA n'y figure pas en euros : imprimer {french_money(subject.invoice.total_tva)}.",
+            found,
+        )
     return passed(found, in_euros)
 
 

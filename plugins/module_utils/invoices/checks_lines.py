@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_figure
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Line
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api, sold
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import amount_pattern
@@ -54,15 +55,21 @@ def line_description(subject: Subject, rule: Rule) -> Outcome:
     """A precise name on each line that sells something."""
     lines = sold(subject)
     if not lines:
-        return needless("It sells nothing.")
+        return needless("It sells nothing.", "Rien n'y est vendu.")
     for line in lines:
         text = " ".join(flat(HTML.sub(" ", f"{line.label} {line.description}")).split(" "))
         if not text:
-            return failed("A line does not say what was sold: describe it.", severity=None)
+            return failed(
+                "A line does not say what was sold: describe it.",
+                "Une ligne ne dit pas ce qui a été vendu : la décrire.",
+                severity=None,
+            )
         words = [flat(part).strip(" .:-") for part in (line.label, HTML.sub(" ", line.description)) if part]
         if all(word in GENERIC for word in words):
             return failed(
-                f"« {line.description or line.label} » does not say what was sold: name it precisely.", api(text)
+                f"« {line.description or line.label} » does not say what was sold: name it precisely.",
+                f"« {line.description or line.label} » ne dit pas ce qui a été vendu : le désigner précisément.",
+                api(text),
             )
     return passed(api(lines[0].description or lines[0].label))
 
@@ -71,14 +78,18 @@ def line_quantity(subject: Subject, rule: Rule) -> Outcome:
     """The quantity of each line."""
     lines = sold(subject)
     if not lines:
-        return needless("It sells nothing.")
+        return needless("It sells nothing.", "Rien n'y est vendu.")
     if subject.paper is None:
         return no_paper(subject)
     places = []
     for line in lines:
         found = _quantity_of(subject, line, subject.paper)
         if found is None:
-            return failed(f"The quantity {shown(line.quantity)} of a line is not on it: show the column of quantities.")
+            return failed(
+                f"The quantity {shown(line.quantity)} of a line is not on it: show the column of quantities.",
+                f"La quantité {french_figure(line.quantity)} d'une ligne n'y figure pas : afficher la "
+                "colonne des quantités.",
+            )
         places.append(found)
     return passed(*places[:MOST_SHOWN])
 
@@ -122,7 +133,7 @@ def line_unit_price_ht(subject: Subject, rule: Rule) -> Outcome:
     """The unit price of each line, without tax."""
     lines = [line for line in sold(subject) if line.unit_price]
     if not lines:
-        return needless("It sells nothing.")
+        return needless("It sells nothing.", "Rien n'y est vendu.")
     if subject.paper is None:
         return no_paper(subject)
     places = []
@@ -131,7 +142,9 @@ def line_unit_price_ht(subject: Subject, rule: Rule) -> Outcome:
         found = subject.paper.find(re.compile(rf"{START}{_price_form(price)}{END}"))
         if found is None:
             return failed(
-                f"The unit price {shown(price)} of a line is not on it: show the column of prices without tax."
+                f"The unit price {shown(price)} of a line is not on it: show the column of prices without tax.",
+                f"Le prix unitaire {french_figure(price)} d'une ligne n'y figure pas : afficher la "
+                "colonne des prix hors taxe.",
             )
         places.append(found)
     return passed(*places[:MOST_SHOWN])
@@ -166,7 +179,7 @@ def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
     """The VAT rate of each line that has one."""
     rates = sorted({line.vat_rate for line in sold(subject) if line.vat_rate}, reverse=True)
     if not rates:
-        return needless("It charges no VAT.")
+        return needless("It charges no VAT.", "Aucune TVA n'est facturée.")
     if subject.paper is None:
         return no_paper(subject)
     places = []
@@ -175,7 +188,10 @@ def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
         fraction = rf"[.,]{decimals}0*" if decimals else r"(?:[.,]0+)?"
         found = subject.paper.find(re.compile(rf"(?<![\d.,]){whole}{fraction}\s?%"))
         if found is None:
-            return failed(f"The VAT rate {shown(rate)} % is not on it: show the column of VAT.")
+            return failed(
+                f"The VAT rate {shown(rate)} % is not on it: show the column of VAT.",
+                f"Le taux de TVA de {french_figure(rate)} % n'y figure pas : afficher la colonne de la TVA.",
+            )
         places.append(found)
     return passed(*places)
 
@@ -184,7 +200,7 @@ def line_discount(subject: Subject, rule: Rule) -> Outcome:
     """Discounts of lines, by their percentage or by what they take off."""
     lines = [line for line in subject.invoice.lines if line.discount_percent]
     if not lines:
-        return needless("It grants no discount.")
+        return needless("It grants no discount.", "Aucune remise n'est accordée.")
     if subject.paper is None:
         return no_paper(subject)
     places = []
@@ -196,7 +212,9 @@ def line_discount(subject: Subject, rule: Rule) -> Outcome:
         found = subject.paper.find(patterns[0]) or subject.paper.find(patterns[1])
         if found is None:
             return failed(
-                f"The discount of {shown(line.discount_percent)} % is not on it: show the column of discounts."
+                f"The discount of {shown(line.discount_percent)} % is not on it: show the column of discounts.",
+                f"La remise de {french_figure(line.discount_percent)} % n'y figure pas : afficher la "
+                "colonne des remises.",
             )
         places.append(found)
     return passed(*places)

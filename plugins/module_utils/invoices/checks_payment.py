@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_date, french_figure
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
@@ -57,7 +58,9 @@ def due_date(subject: Subject, rule: Rule) -> Outcome:
     """The date on which payment is due, as Dolibarr has it."""
     day = subject.invoice.due
     if day is None:
-        return failed("Dolibarr has no date on which it is due: enter it.")
+        return failed(
+            "Dolibarr has no date on which it is due: enter it.", "Dolibarr n'a pas de date d'échéance : la saisir."
+        )
     if subject.paper is None:
         return no_paper(subject)
     labelled = labelled_day(subject.paper, DUE, day)
@@ -66,17 +69,28 @@ def due_date(subject: Subject, rule: Rule) -> Outcome:
     if labelled.wrong:
         return failed(
             f"It is due on another day than in Dolibarr, which has {day.isoformat()}: find out which is right.",
+            f"L'échéance imprimée n'est pas celle de Dolibarr, le {french_date(day)} : chercher laquelle est juste.",
             labelled.wrong[0],
         )
     found = find_day(subject.paper, day)
-    return passed(found) if found else failed(f"The date {day.isoformat()} on which it is due is not on it: print it.")
+    return (
+        passed(found)
+        if found
+        else failed(
+            f"The date {day.isoformat()} on which it is due is not on it: print it.",
+            f"L'échéance du {french_date(day)} n'y figure pas : l'imprimer.",
+        )
+    )
 
 
 def due_date_legal(subject: Subject, rule: Rule) -> Outcome:
     """Not later than the law allows between businesses."""
     invoice = subject.invoice
     if invoice.issued is None or invoice.due is None:
-        return undetermined("The date of the invoice or that on which it is due is not known: enter it.")
+        return undetermined(
+            "The date of the invoice or that on which it is due is not known: enter it.",
+            "La date de la facture ou son échéance n'est pas connue : la saisir.",
+        )
     case = _case(subject)
     latest = invoice.issued + timedelta(days=MAXIMUM_TERMS[case].days)
     if case == "agreed" and subject.options.terms_45_eom:
@@ -88,6 +102,8 @@ def due_date_legal(subject: Subject, rule: Rule) -> Outcome:
     return failed(
         f"It is due on {invoice.due.isoformat()}, later than the {latest.isoformat()} that the law allows"
         f" ({MAXIMUM_TERMS[case].source}): shorten the terms of payment.",
+        f"L'échéance est le {french_date(invoice.due)}, après le {french_date(latest)} que "
+        f"permet la loi ({MAXIMUM_TERMS[case].source}) : réduire le délai de règlement.",
         api(invoice.due.isoformat()),
     )
 
@@ -150,7 +166,7 @@ def payment_terms_consistent(subject: Subject, rule: Rule) -> Outcome:
     if subject.paper is None:
         return no_paper(subject)
     if invoice.issued is None or invoice.due is None:
-        return needless("It has no date on which it is due.")
+        return needless("It has no date on which it is due.", "Il n'y a pas d'échéance.")
     for terms in TERMS:
         found = subject.paper.find(terms.pattern)
         if found is None:
@@ -159,13 +175,21 @@ def payment_terms_consistent(subject: Subject, rule: Rule) -> Outcome:
         if invoice.due in days:
             return passed(found)
         # The last of several days is what the words mean at the latest.
-        shown = " or ".join(sorted(day.isoformat() for day in days)) if len(days) < 3 else max(days).isoformat()
+        meant = sorted(days) if len(days) < 3 else [max(days)]
+        shown = " or ".join(day.isoformat() for day in meant)
+        shown_fr = " ou ".join(map(french_date, meant))
         return failed(
             f"Its terms of payment make it due on {shown} and it says {invoice.due.isoformat()}: correct the date, or the"
             " words of the terms in Dolibarr.",
+            f"Les conditions de règlement donnent l'échéance du {shown_fr} et celle du "
+            f"{french_date(invoice.due)} est indiquée : corriger la date, ou le libellé des "
+            "conditions dans Dolibarr.",
             found,
         )
-    return needless("It prints no terms of payment that a date can be reckoned from.")
+    return needless(
+        "It prints no terms of payment that a date can be reckoned from.",
+        "Aucune condition de règlement imprimée ne permet de calculer une échéance.",
+    )
 
 
 # -- late payment -----------------------------------------------------------------------------------------------------
@@ -197,17 +221,27 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
         return no_paper(subject)
     if none := subject.paper.find(PATTERNS["no_penalty"]):
         return failed(
-            "It says that nothing is due for late payment, which the law does not allow: print the rate.", none
+            "It says that nothing is due for late payment, which the law does not allow: print the rate.",
+            "Il y est dit que rien n'est dû en cas de retard de paiement, ce que la loi ne "
+            "permet pas : imprimer le taux des pénalités de retard.",
+            none,
         )
     spoken = list(subject.paper.find_all(PATTERNS["penalty"]))
     if not spoken and not is_understood(subject.paper):
-        return foreign_language(rule.title.en)
+        return foreign_language(rule.title)
     if not spoken:
-        return failed("The rate of late-payment penalties is not on it: print « taux de la BCE majoré de 10 points ».")
+        return failed(
+            "The rate of late-payment penalties is not on it: print « taux de la BCE majoré de 10 points ».",
+            "Le taux des pénalités de retard n'y figure pas : imprimer « taux de la BCE majoré de 10 points ».",
+        )
     rates = penalty_rate(subject.day)
     outcomes = [_judged(found, rates) for found in _rates(subject.paper, spoken)]
     if not outcomes:
-        return failed("It speaks of late-payment penalties without their rate: print « BCE + 10 points ».", spoken[0])
+        return failed(
+            "It speaks of late-payment penalties without their rate: print « BCE + 10 points ».",
+            "Les pénalités de retard y sont mentionnées sans leur taux : imprimer « BCE + 10 points ».",
+            spoken[0],
+        )
     # The terms of sale may be printed after the mention: one of them is enough.
     return next((outcome for outcome in outcomes if outcome.status is Status.PASS), outcomes[0])
 
@@ -235,7 +269,11 @@ def _judged(found: Found, rates: PenaltyRate | None) -> Outcome:
     if points == "10" or POINTS.get(points or "") == 10:
         return passed(found)
     if rates is None:
-        return undetermined("The legal interest of that half-year is not known: update the collection.", found)
+        return undetermined(
+            "The legal interest of that half-year is not known: update the collection.",
+            "Le taux d'intérêt légal de ce semestre n'est pas connu : mettre à jour la collection.",
+            found,
+        )
     if words["raised"]:
         percent = rates.legal + Decimal(POINTS.get(words["by_points"]) or words["by_points"])
     elif points:
@@ -247,6 +285,9 @@ def _judged(found: Found, rates: PenaltyRate | None) -> Outcome:
     return failed(
         f"Penalties of {percent:f} % are below the {rates.floor:f} % that the law asks for at least in that half-year: print"
         " « BCE + 10 points », which never gets old.",
+        f"Des pénalités de retard de {french_figure(percent)} % sont inférieures au minimum "
+        f"légal de {french_figure(rates.floor)} % de ce semestre : imprimer « BCE + 10 points "
+        "», qui ne se périme jamais.",
         found,
     )
 
@@ -255,7 +296,9 @@ def _at_least_three(count: Decimal, found: Found) -> Outcome:
     if count >= 3:
         return passed(found)
     return failed(
-        "The rate of its penalties is below three times the legal interest: print « BCE + 10 points ».", found
+        "The rate of its penalties is below three times the legal interest: print « BCE + 10 points ».",
+        "Le taux des pénalités de retard est inférieur à trois fois l'intérêt légal : imprimer « BCE + 10 points ».",
+        found,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, compact, fault
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words, french_figure
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.legal_forms import (
     BY_INITIALS,
     LEGAL_FORMS,
@@ -72,7 +73,10 @@ def seller_name_address(subject: Subject, seller: Seller, paper: Paper) -> Outco
         return unknown_seller("name")
     name = find_phrase(paper, seller.name)
     if name is None:
-        return failed(f"The seller's name {seller.name} is not on it: print it at its head.")
+        return failed(
+            f"The seller's name {seller.name} is not on it: print it at its head.",
+            f"Le nom du vendeur, {seller.name}, n'y figure pas : l'imprimer en tête.",
+        )
     if not (seller.address or seller.town):
         return unknown_seller("address")
     found, missing = _address(paper, seller)
@@ -80,11 +84,15 @@ def seller_name_address(subject: Subject, seller: Seller, paper: Paper) -> Outco
         return passed(name, *found)
     if not found:
         return failed(
-            f"The seller's address is not on it ({seller.address}, {seller.zip} {seller.town}): print it.", name
+            f"The seller's address is not on it ({seller.address}, {seller.zip} {seller.town}): print it.",
+            f"L'adresse du vendeur n'y figure pas ({seller.address}, {seller.zip} {seller.town}) : l'imprimer.",
+            name,
         )
     return failed(
         f"The seller's address on it lacks {' and '.join(missing)}: correct Dolibarr's setup, or the known address if the"
         " seller has moved since.",
+        f"Il manque {' et '.join(missing)} à l'adresse imprimée du vendeur : corriger la "
+        "configuration de Dolibarr, ou l'adresse connue si le vendeur a déménagé depuis.",
         *found,
         severity=Severity.WARNING,
     )
@@ -112,6 +120,7 @@ def seller_registered_office(subject: Subject, seller: Seller, paper: Paper) -> 
     has_address = bool(_address(paper, seller)[0])
     return failed(
         f"Nothing says where the registered office is ({seller.town}): print its address.",
+        f"Rien n'indique où se trouve le siège social ({seller.town}) : imprimer son adresse.",
         severity=Severity.WARNING if has_address else None,
     )
 
@@ -128,9 +137,15 @@ def seller_siren(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     )
     if other:
         return failed(
-            f"It bears another number than the seller's SIREN {seller.siren}: correct Dolibarr's setup.", other
+            f"It bears another number than the seller's SIREN {seller.siren}: correct Dolibarr's setup.",
+            f"Un autre numéro que le SIREN du vendeur, {seller.siren}, y figure : corriger la "
+            "configuration de Dolibarr.",
+            other,
         )
-    return failed(f"The seller's SIREN {seller.siren} is not on it: print it.")
+    return failed(
+        f"The seller's SIREN {seller.siren} is not on it: print it.",
+        f"Le SIREN du vendeur, {seller.siren}, n'y figure pas : l'imprimer.",
+    )
 
 
 def _siret_of(paper: Paper, siren: str) -> Found | None:
@@ -167,12 +182,24 @@ def seller_siret(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
         wrong = fault(Identifier.SIRET, re.sub(r"\D", "", other.match[0]))
         if not wrong:
             return passed(other)
-        return failed(f"The SIRET on it {wrong}: correct Dolibarr's setup.", other, severity=Severity.WARNING)
+        return failed(
+            f"The SIRET on it {wrong}: correct Dolibarr's setup.",
+            f"Le SIRET imprimé {wrong.fr} : corriger la configuration de Dolibarr.",
+            other,
+            severity=Severity.WARNING,
+        )
     foreign = next(_foreign_numbers(paper, subject, Identifier.SIRET), None)
     if foreign:
-        message = f"The SIRET on it is not the seller's {seller.siret}: correct Dolibarr's setup."
-        return failed(message, foreign, severity=Severity.WARNING)
-    return failed(f"The seller's SIRET {seller.siret} is not on it: print it.")
+        return failed(
+            f"The SIRET on it is not the seller's {seller.siret}: correct Dolibarr's setup.",
+            f"Le SIRET imprimé n'est pas celui du vendeur, {seller.siret} : corriger la configuration de Dolibarr.",
+            foreign,
+            severity=Severity.WARNING,
+        )
+    return failed(
+        f"The seller's SIRET {seller.siret} is not on it: print it.",
+        f"Le SIRET du vendeur, {seller.siret}, n'y figure pas : l'imprimer.",
+    )
 
 
 def seller_legal_form(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
@@ -182,21 +209,40 @@ def seller_legal_form(subject: Subject, seller: Seller, paper: Paper) -> Outcome
         if not seller.legal_form:
             return unknown_seller("legal_form")
         found = find_phrase(paper, seller.legal_form)
-        return passed(found) if found else failed(f"The legal form {seller.legal_form} is not on it: print it.")
+        return (
+            passed(found)
+            if found
+            else failed(
+                f"The legal form {seller.legal_form} is not on it: print it.",
+                f"La forme juridique {seller.legal_form} n'y figure pas : l'imprimer.",
+            )
+        )
     anchors = _anchors(subject, seller, paper)
     if found := _form_near(form, subject, paper, anchors):
         return passed(found)
     if form.wider and (wider := _form_near(BY_INITIALS[form.wider], subject, paper, anchors)):
-        message = f"It says {form.wider} and not {form.initials}: write the exact legal form into Dolibarr's setup."
-        return failed(message, wider, severity=Severity.WARNING)
+        return failed(
+            f"It says {form.wider} and not {form.initials}: write the exact legal form into Dolibarr's setup.",
+            f"{form.wider} y figure et non {form.initials} : inscrire la forme juridique exacte dans la configuration de"
+            " Dolibarr.",
+            wider,
+            severity=Severity.WARNING,
+        )
     for other in LEGAL_FORMS:
         # « sa », « se » and « sc » are also words of every day.
         if other.initials not in (form.initials, form.wider) and len(other.initials) > 2:
             wrong = _form_near(other, subject, paper, anchors)
             if wrong:
-                message = f"It says {other.initials} and the seller is a {form.initials}: correct Dolibarr's setup."
-                return failed(message, wrong)
-    return failed(f"The legal form {form.initials} is not on it beside the seller's name: print it.")
+                return failed(
+                    f"It says {other.initials} and the seller is a {form.initials}: correct Dolibarr's setup.",
+                    f"{other.initials} y figure alors que le vendeur est une {form.initials} : corriger la configuration de"
+                    " Dolibarr.",
+                    wrong,
+                )
+    return failed(
+        f"The legal form {form.initials} is not on it beside the seller's name: print it.",
+        f"La forme juridique {form.initials} n'y figure pas à côté du nom du vendeur : l'imprimer.",
+    )
 
 
 def _anchors(subject: Subject, seller: Seller, paper: Paper) -> list[Found]:
@@ -226,17 +272,26 @@ def seller_capital(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     """The share capital with its amount."""
     found = list(paper.find_all(PATTERNS["capital"]))
     if not found and not is_understood(paper):
-        return foreign_language("Amount of the share capital")
+        return foreign_language(Words("Montant du capital social", "Amount of the share capital"))
     if not found:
-        return failed("The amount of the share capital is not on it: print « capital de … € ».")
+        return failed(
+            "The amount of the share capital is not on it: print « capital de … € ».",
+            "Le montant du capital social n'y figure pas : imprimer « capital de … € ».",
+        )
     if seller.capital is None:
-        return undetermined("The seller's capital is not known: fill in seller.capital.", found[0])
+        return undetermined(
+            "The seller's capital is not known: fill in seller.capital.",
+            "Le capital du vendeur n'est pas connu : renseigner seller.capital.",
+            found[0],
+        )
     for one in found:
         if read_amount(one[1]) == seller.capital:
             return passed(one)
     return failed(
         f"It shows another capital than {seller.capital:f} €: correct Dolibarr's setup, or the known capital if it was"
         " changed since.",
+        f"Un autre capital que {french_figure(seller.capital)} € y figure : corriger la "
+        "configuration de Dolibarr, ou le capital connu s'il a changé depuis.",
         found[0],
         severity=Severity.WARNING,
     )
@@ -247,16 +302,24 @@ def seller_rcs_city(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     found = list(paper.find_all(PATTERNS["rcs"]))
     city = phrase(seller.rcs_city)
     if not found:
-        where = seller.rcs_city or "the city of the register"
-        return failed(f"« RCS » and the city are not on it: print « RCS {where} ».")
+        return failed(
+            f"« RCS » and the city are not on it: print « RCS {seller.rcs_city or 'the city of the register'} ».",
+            f"« RCS » et la ville du greffe n'y figurent pas : imprimer « RCS {seller.rcs_city or 'ville du greffe'} ».",
+        )
     if city is None:
-        return undetermined("The seller's rcs_city is not known: fill in seller.rcs_city.", found[0])
+        return undetermined(
+            "The seller's rcs_city is not known: fill in seller.rcs_city.",
+            "La ville du greffe du vendeur n'est pas connue : renseigner seller.rcs_city.",
+            found[0],
+        )
     for one in found:
         if city.search(one.match[0]):
             return passed(one)
     return failed(
         f"It does not name {seller.rcs_city} as the city of the register: correct Dolibarr's setup, or the known city if"
         " the seller has moved since.",
+        f"{seller.rcs_city} n'y est pas indiqué comme ville du greffe : corriger la "
+        "configuration de Dolibarr, ou la ville connue si le vendeur a déménagé depuis.",
         found[0],
         severity=Severity.WARNING,
     )
@@ -276,9 +339,17 @@ def seller_ei(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
             if -1 <= one.start - ours.end <= 4 or -1 <= ours.start - one.end <= 4:
                 return passed(one)
     if elsewhere:
-        message = "« EI » is not beside the name: write it into the company's name in Dolibarr's setup."
-        return failed(message, elsewhere[0], severity=Severity.WARNING)
-    return failed("« EI » or « entrepreneur individuel » is not on it: write it beside the name in Dolibarr's setup.")
+        return failed(
+            "« EI » is not beside the name: write it into the company's name in Dolibarr's setup.",
+            "« EI » n'est pas à côté du nom : l'inscrire dans le nom de la société dans la configuration de Dolibarr.",
+            elsewhere[0],
+            severity=Severity.WARNING,
+        )
+    return failed(
+        "« EI » or « entrepreneur individuel » is not on it: write it beside the name in Dolibarr's setup.",
+        "« EI » ou « entrepreneur individuel » n'y figure pas : l'inscrire à côté du nom "
+        "dans la configuration de Dolibarr.",
+    )
 
 
 def seller_vat_number(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
@@ -290,9 +361,17 @@ def seller_vat_number(subject: Subject, seller: Seller, paper: Paper) -> Outcome
     theirs = compact(subject.customer.vat_number) if subject.customer else ""
     for other in paper.find_all(PATTERNS["fr_vat"]):
         if compact(other.match[0]) != theirs:
-            message = f"The VAT number on it is not the seller's {seller.vat_number}: correct Dolibarr's setup."
-            return failed(message, other, severity=Severity.ERROR)
-    return failed(f"The seller's VAT number {seller.vat_number} is not on it: print it.")
+            return failed(
+                f"The VAT number on it is not the seller's {seller.vat_number}: correct Dolibarr's setup.",
+                f"Le numéro de TVA imprimé n'est pas celui du vendeur, {seller.vat_number} : corriger la configuration de"
+                " Dolibarr.",
+                other,
+                severity=Severity.ERROR,
+            )
+    return failed(
+        f"The seller's VAT number {seller.vat_number} is not on it: print it.",
+        f"Le numéro de TVA du vendeur, {seller.vat_number}, n'y figure pas : l'imprimer.",
+    )
 
 
 def _vat_pattern(number: str) -> re.Pattern[str]:
@@ -304,12 +383,23 @@ def seller_naf(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
     """The code of the activity."""
     found = paper.find(PATTERNS["ape"])
     if found is None:
-        return failed("The NAF code is not on it, as is customary: print it.")
+        return failed(
+            "The NAF code is not on it, as is customary: print it.",
+            "Le code NAF n'y figure pas, contrairement à l'usage : l'imprimer.",
+        )
     if not seller.naf:
-        return undetermined("The seller's NAF code is not known: fill in seller.naf.", found)
+        return undetermined(
+            "The seller's NAF code is not known: fill in seller.naf.",
+            "Le code NAF du vendeur n'est pas connu : renseigner seller.naf.",
+            found,
+        )
     if compact(found[1]) == compact(seller.naf):
         return passed(found)
-    return failed(f"It shows another NAF code than {seller.naf}: correct Dolibarr's setup, or the known code.", found)
+    return failed(
+        f"It shows another NAF code than {seller.naf}: correct Dolibarr's setup, or the known code.",
+        f"Un autre code NAF que {seller.naf} y figure : corriger la configuration de Dolibarr, ou le code connu.",
+        found,
+    )
 
 
 def seller_bank_details(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
@@ -318,19 +408,33 @@ def seller_bank_details(subject: Subject, seller: Seller, paper: Paper) -> Outco
     found = [one for one in written_ibans(paper) if one.number not in theirs]
     if not found:
         if subject.invoice.payment_mode != TRANSFER or subject.invoice.is_credit_note:
-            return needless("It is not to be paid by transfer.")
-        return failed("It is to be paid by transfer and bears no IBAN: choose the bank account on the invoice.")
+            return needless("It is not to be paid by transfer.", "Le règlement ne se fait pas par virement.")
+        return failed(
+            "It is to be paid by transfer and bears no IBAN: choose the bank account on the invoice.",
+            "Le règlement se fait par virement et aucun IBAN n'y figure : choisir le compte bancaire sur la facture.",
+        )
     for one in found:
         if one.fault:
             return failed(
-                f"The IBAN on it {one.fault}: correct the bank account.", one.found, severity=Severity.WARNING
+                f"The IBAN on it {one.fault}: correct the bank account.",
+                f"L'IBAN imprimé {one.fault.fr} : corriger le compte bancaire.",
+                one.found,
+                severity=Severity.WARNING,
             )
     if not seller.ibans:
-        return undetermined("The seller's ibans are not known: fill in seller.ibans.", found[0].found)
+        return undetermined(
+            "The seller's ibans are not known: fill in seller.ibans.",
+            "Les IBAN du vendeur ne sont pas connus : renseigner seller.ibans.",
+            found[0].found,
+        )
     for one in found:
         if one.number not in seller.ibans:
-            message = "The IBAN on it is of none of the seller's accounts: find out whose it is before anybody pays."
-            return failed(message, one.found, severity=Severity.WARNING)
+            return failed(
+                "The IBAN on it is of none of the seller's accounts: find out whose it is before anybody pays.",
+                "L'IBAN imprimé n'est celui d'aucun compte du vendeur : chercher à qui il est avant que quelqu'un ne paie.",
+                one.found,
+                severity=Severity.WARNING,
+            )
     return passed(*(one.found for one in found))
 
 

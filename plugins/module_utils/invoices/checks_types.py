@@ -14,6 +14,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common im
     money,
     total,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_figure, french_money
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import CloseCode, Invoice, InvoiceStatus
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
@@ -43,11 +44,15 @@ def credit_note_reference(subject: Subject, rule: Rule) -> Outcome:
         return _any_reference(subject)
     found = subject.paper.find(reference_pattern(source.ref))
     if found is None:
-        return failed(f"The invoice {source.ref} that it corrects is not on it: print its number and date.")
+        return failed(
+            f"The invoice {source.ref} that it corrects is not on it: print its number and date.",
+            f"La facture {source.ref} qu'il corrige n'y figure pas : imprimer son numéro et sa date.",
+        )
     day = find_day(subject.paper, source.issued) if source.issued else None
     if day is None:
         return failed(
             f"It names the invoice {source.ref} without its date: write the date into the public note.",
+            f"La facture {source.ref} y est citée sans sa date : l'écrire dans la note publique.",
             found,
             severity=Severity.WARNING,
         )
@@ -60,28 +65,39 @@ def _any_reference(subject: Subject) -> Outcome:
     for found in subject.paper.find_all(SOME_INVOICE) if subject.paper else ():
         if found[1] != own:
             return passed(found)
-    return failed("It does not say which invoice it corrects: name its number and date in the public note.")
+    return failed(
+        "It does not say which invoice it corrects: name its number and date in the public note.",
+        "Rien n'indique quelle facture est corrigée : citer son numéro et sa date dans la note publique.",
+    )
 
 
 def credit_note_sign(subject: Subject, rule: Rule) -> Outcome:
     """The amounts of a credit note are negative."""
     if subject.invoice.total_ttc <= ZERO:
         return passed(api(money(subject.invoice.total_ttc)))
-    return failed("The amounts of a credit note should be negative in Dolibarr: correct its lines.")
+    return failed(
+        "The amounts of a credit note should be negative in Dolibarr: correct its lines.",
+        "Les montants d'un avoir doivent être négatifs dans Dolibarr : corriger ses lignes.",
+    )
 
 
 def credit_note_amount(subject: Subject, rule: Rule) -> Outcome:
     """All credit notes on an invoice together take back no more than it asked for."""
     source = subject.source
     if source is None:
-        return undetermined("Dolibarr does not know which invoice it corrects: compare the amounts by hand.")
+        return undetermined(
+            "Dolibarr does not know which invoice it corrects: compare the amounts by hand.",
+            "Dolibarr ne sait pas quelle facture est corrigée : comparer les montants à la main.",
+        )
     notes = {note.id: note for note in (*subject.credit_notes, subject.invoice)}
     credited = -total(note.total_ttc for note in notes.values())
     if credited <= source.total_ttc + TOLERANCE:
         return passed(api(f"{money(credited)} / {money(source.total_ttc)}"))
     return failed(
         f"Credit notes on {source.ref} make {money(credited)} and it asked for {money(source.total_ttc)}: find out which of"
-        " them is too much."
+        " them is too much.",
+        f"Les avoirs sur {source.ref} font {french_money(credited)} pour une facture de "
+        f"{french_money(source.total_ttc)} : chercher lequel est de trop.",
     )
 
 
@@ -92,10 +108,16 @@ def replacement_reference(subject: Subject, rule: Rule) -> Outcome:
     word = subject.paper.find(PATTERNS["replaces"])
     number = _number_of(subject, subject.source)
     if subject.source is not None and number is None:
-        return failed(f"The invoice {subject.source.ref} that it replaces is not on it: print its number.", word)
+        return failed(
+            f"The invoice {subject.source.ref} that it replaces is not on it: print its number.",
+            f"La facture {subject.source.ref} qu'elle remplace n'y figure pas : imprimer son numéro.",
+            word,
+        )
     if word is None:
         return failed(
-            "It does not say that it replaces another one: print « annule et remplace » with its number.", number
+            "It does not say that it replaces another one: print « annule et remplace » with its number.",
+            "Rien n'indique qu'elle en remplace une autre : imprimer « annule et remplace » avec son numéro.",
+            number,
         )
     if subject.source is None:
         return _any_reference(subject)
@@ -110,22 +132,32 @@ def replaced_is_closed(subject: Subject, rule: Rule) -> Outcome:
     """The replaced invoice is abandoned for that reason, so that nobody asks for its money."""
     source = subject.source
     if source is None:
-        return undetermined("Dolibarr does not know which invoice it replaces: look at it by hand.")
+        return undetermined(
+            "Dolibarr does not know which invoice it replaces: look at it by hand.",
+            "Dolibarr ne sait pas quelle facture elle remplace : le vérifier à la main.",
+        )
     if source.status is InvoiceStatus.ABANDONED and source.close_code is CloseCode.REPLACED:
         return passed(api(source.ref))
-    return failed(f"{source.ref}, which it replaces, is not closed as replaced: close it.", api(source.ref))
+    return failed(
+        f"{source.ref}, which it replaces, is not closed as replaced: close it.",
+        f"{source.ref}, qu'elle remplace, n'est pas classée comme remplacée : la classer.",
+        api(source.ref),
+    )
 
 
 def final_refers_to_deposit(subject: Subject, rule: Rule) -> Outcome:
     """The numbers of the deposit invoices that it takes off."""
     if not subject.deposits:
-        return needless("It takes off no deposit.")
+        return needless("It takes off no deposit.", "Aucun acompte n'est déduit.")
     if subject.paper is None:
         return no_paper(subject)
     places = [_number_of(subject, deposit) for deposit in subject.deposits]
     for deposit, place in zip(subject.deposits, places, strict=True):
         if place is None:
-            return failed(f"The deposit invoice {deposit.ref} that it takes off is not on it: name it.")
+            return failed(
+                f"The deposit invoice {deposit.ref} that it takes off is not on it: name it.",
+                f"La facture d'acompte {deposit.ref} qu'elle déduit n'y figure pas : la citer.",
+            )
     return passed(*places)
 
 
@@ -135,6 +167,8 @@ def situation_coherent(subject: Subject, rule: Rule) -> Outcome:
         if not ZERO <= line.situation_percent <= ALL:
             return failed(
                 f"A line is at {line.situation_percent.normalize():f} % of progress: correct the situations before it.",
+                f"Une ligne est à {french_figure(line.situation_percent)} % d'avancement : corriger "
+                "les situations précédentes.",
                 api(line.description),
             )
     return passed()

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity, money
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Party, Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_money
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import Line
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api
@@ -59,6 +60,9 @@ def vat_franchise(subject: Subject, rule: Rule) -> Outcome:
         return failed(
             f"It charges VAT of {money(invoice.total_tva)} and the seller is exempt as a small business: what is charged is"
             " owed (CGI art. 283, 3), so issue a credit note.",
+            f"De la TVA est facturée pour {french_money(invoice.total_tva)} alors que le vendeur "
+            "est en franchise en base : la TVA facturée est due (CGI art. 283, 3), établir un "
+            "avoir.",
             api(money(invoice.total_tva)),
             severity=Severity.ERROR,
         )
@@ -84,11 +88,14 @@ def vat_0_unexplained(subject: Subject, rule: Rule) -> Outcome:
     if found:
         return failed(
             "The reason on it for charging no VAT is none for a customer who is there: print the right one, or charge VAT.",
+            "Le motif imprimé pour ne pas facturer de TVA ne vaut pas pour un client situé là : "
+            "imprimer celui qui convient, ou facturer la TVA.",
             found[0][0],
             severity=Severity.INFO if is_lenient else Severity.WARNING,
         )
     return failed(
         "It has a line at 0 % and no reason for it: print the article that applies, or charge VAT.",
+        "Une ligne est à 0 % sans motif : imprimer l'article applicable, ou facturer la TVA.",
         api(lines[0].description or lines[0].label),
         severity=Severity.INFO if is_lenient else None,
     )
@@ -119,16 +126,25 @@ def vat_charged_abroad(subject: Subject, rule: Rule) -> Outcome:
     if not services or subject.zone in HOME or subject.zone is Zone.UNKNOWN:
         return needless()
     if subject.zone in EUROPE and not Party.read(subject.customer).has_eu_number:
-        return needless("Without a valid VAT number the customer is charged French VAT.")
+        return needless(
+            "Without a valid VAT number the customer is charged French VAT.",
+            "Sans numéro de TVA valide, le client se voit facturer la TVA française.",
+        )
     if subject.kind is Kind.UNKNOWN:
         return undetermined(
             "French VAT is charged on a service to a customer abroad: enter a number that shows that it is a business, who is"
             " not to be charged, or leave it for a consumer.",
+            "La TVA française est facturée sur un service à un client à l'étranger : saisir un "
+            "identifiant qui établit qu'il est assujetti et ne doit pas la payer, ou la laisser "
+            "pour un consommateur.",
             api(services[0].description),
         )
     return failed(
         "French VAT is charged on a service to a business abroad, which is taxed there (CGI art. 259, 1°): issue a credit note"
         " and a new invoice, unless it is one of the services of CGI art. 259 A.",
+        "La TVA française est facturée sur un service à un assujetti établi à l'étranger, où "
+        "il est imposable (CGI art. 259, 1°) : établir un avoir et une nouvelle facture, "
+        "sauf s'il s'agit d'un des services de l'art. 259 A du CGI.",
         api(services[0].description),
     )
 
@@ -139,15 +155,19 @@ def electronic_services_oss(subject: Subject, rule: Rule) -> Outcome:
         return needless()
     untaxed = [line for line, treatment in _untaxed(subject) if treatment is Treatment.UNKNOWN]
     if not untaxed:
-        return needless("VAT is charged.")
+        return needless("VAT is charged.", "La TVA est facturée.")
     if subject.kind is not Kind.CONSUMER:
         return undetermined(
             "Nothing shows that the customer is a business: without a VAT number, charge French VAT, or that of his country by"
             " OSS.",
+            "Rien n'établit que le client est assujetti : sans numéro de TVA, facturer la TVA "
+            "française, ou celle de son pays par le guichet unique OSS.",
             api(untaxed[0].description),
         )
     return failed(
         "No VAT is charged to a consumer in the EU: charge French VAT, or that of his country by OSS.",
+        "Aucune TVA n'est facturée à un consommateur de l'UE : facturer la TVA française, ou "
+        "celle de son pays par le guichet unique OSS.",
         api(untaxed[0].description),
         severity=Severity.WARNING,
     )

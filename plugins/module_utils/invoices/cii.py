@@ -23,7 +23,11 @@ AMOUNT = re.compile(r"[+-]?\d{1,15}(\.\d{1,10})?")
 
 
 class XmlError(Exception):
-    """The XML is not used; says why, to follow « The XML »."""
+    """The XML is not used; says why, to follow « The XML », and in ``french`` « Le XML »."""
+
+    def __init__(self, english: str, french: str) -> None:
+        super().__init__(english)
+        self.french = french
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,10 @@ def parse_xml(data: bytes) -> Element:
     """The root of an XML text; raises :class:`XmlError` for one that is none, or that has a document type."""
 
     def refuse(*_declaration: object) -> None:
-        raise XmlError("has a document type, which no invoice needs and an attack may: do not use it")
+        raise XmlError(
+            "has a document type, which no invoice needs and an attack may: do not use it",
+            "a un type de document, inutile à une facture mais pas à une attaque : ne pas l'utiliser",
+        )
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
@@ -97,13 +104,19 @@ def parse_xml(data: bytes) -> Element:
         parser.Parse(data, True)
         return ElementTree.fromstring(data)
     except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
-        raise XmlError(f"is none ({error}): make it again") from error
+        raise XmlError(
+            f"is none ({error}): make it again", f"n'en est pas un ({error}) : le générer de nouveau"
+        ) from error
 
 
 def read_cii(root: Element) -> Cii:
     """The fields of an invoice."""
     if root.tag != ROOT:
-        raise XmlError(f"is no Factur-X invoice but {root.tag.rpartition('}')[2]!r}: attach one in the syntax CII")
+        name = root.tag.rpartition("}")[2]
+        raise XmlError(
+            f"is no Factur-X invoice but {name!r}: attach one in the syntax CII",
+            f"n'est pas une facture Factur-X mais {name!r} : en joindre une à la syntaxe CII",
+        )
     settlement = f"*/{RAM}ApplicableHeaderTradeSettlement"
     sums = f"{settlement}/{RAM}SpecifiedTradeSettlementHeaderMonetarySummation"
     context = document = "*"

@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks import CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.facts import ASKED_FOR, value
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import needless, undetermined
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Result, Status, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Condition, Level, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rules import RULES
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import e_invoicing_from
 
-NOT_ISSUED = {"draft": "It is a draft, which is no invoice yet.", "proforma": "It is a proforma, which is no invoice."}
+NOT_ISSUED = {
+    "draft": Words("C'est un brouillon, pas encore une facture.", "It is a draft, which is no invoice yet."),
+    "proforma": Words(
+        "C'est une facture proforma, qui n'est pas une facture.", "It is a proforma, which is no invoice."
+    ),
+}
 
 
 def audit_invoice(subject: Subject, rules: Iterable[Rule] = RULES) -> tuple[Result, ...]:
@@ -36,6 +43,7 @@ def result_of(subject: Subject, rule: Rule) -> Result:
         outcome.status,
         severity,
         outcome.message,
+        outcome.message_fr,
         outcome.evidence,
         tuple(source.text for source in rule.sources if subject.day in source.valid),
     )
@@ -63,13 +71,16 @@ def _outcome(subject: Subject, rule: Rule) -> tuple[Outcome, bool]:
         return Outcome(Status.NOT_APPLICABLE), False
     for state in value("invoice.state", subject) or ():
         if state in NOT_ISSUED and not rule.drafts:
-            return Outcome(Status.NOT_APPLICABLE, NOT_ISSUED[state]), False
+            return needless(NOT_ISSUED[state].en, NOT_ISSUED[state].fr), False
     holds, is_guess = _hold(subject, rule.conditions)
     if holds is False:
         return Outcome(Status.NOT_APPLICABLE), False
     if holds is None:
         unknown = [ASKED_FOR[one.fact] for one in rule.conditions if value(one.fact, subject) is None]
-        return Outcome(Status.UNDETERMINED, f"It cannot be told: fill in {' and '.join(unknown)}."), False
+        return undetermined(
+            f"It cannot be told: fill in {' and '.join(one.en for one in unknown)}.",
+            f"Rien ne peut être établi : renseigner {' et '.join(one.fr for one in unknown)}.",
+        ), False
     return CHECKS[rule.check](subject, rule), is_guess
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import ZERO
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import InvoiceType, Line
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Seller, Subject
 
@@ -80,11 +81,26 @@ FACTS: dict[str, Callable[[Subject], frozenset[str] | None]] = {
 
 # What to fill in where a fact is not known, as the end of a sentence.
 ASKED_FOR = {
-    "seller.form": "whether the seller is a company, a sole trader or something else (form)",
-    "seller.is_in_rcs": "whether the seller is entered in the trade register (is_in_rcs)",
-    "seller.regime": "the seller's VAT regime (regime: normal or franchise)",
-    "seller.sector": "what the seller does (sector)",
-    "seller.oga": "whether the seller is a member of an approved management body (oga)",
-    "seller.vat_group": "whether the seller is a member of a VAT group (vat_group)",
-    "seller.is_represented": "the seller (seller)",
+    "seller.form": Words(
+        "si le vendeur est une société, un entrepreneur individuel ou autre (form)",
+        "whether the seller is a company, a sole trader or something else (form)",
+    ),
+    "seller.is_in_rcs": Words(
+        "si le vendeur est immatriculé au RCS (is_in_rcs)",
+        "whether the seller is entered in the trade register (is_in_rcs)",
+    ),
+    "seller.regime": Words(
+        "le régime de TVA du vendeur (regime : normal ou franchise)",
+        "the seller's VAT regime (regime: normal or franchise)",
+    ),
+    "seller.sector": Words("le secteur d'activité du vendeur (sector)", "what the seller does (sector)"),
+    "seller.oga": Words(
+        "si le vendeur est adhérent d'un organisme de gestion agréé (oga)",
+        "whether the seller is a member of an approved management body (oga)",
+    ),
+    "seller.vat_group": Words(
+        "si le vendeur est membre d'un assujetti unique (vat_group)",
+        "whether the seller is a member of a VAT group (vat_group)",
+    ),
+    "seller.is_represented": Words("le vendeur (seller)", "the seller (seller)"),
 }

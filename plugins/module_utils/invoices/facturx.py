@@ -107,7 +107,7 @@ def _results(subject: Subject, embedded: Embedded) -> Iterator[Result]:
         root = parse_xml(embedded.xmls[0])
         cii = read_cii(root)
     except XmlError as error:
-        yield _result(XML, failed(f"The XML {error}."))
+        yield _result(XML, failed(f"The XML {error}.", f"Le XML {error.french}."))
         return
     yield _result(XML, passed())
     yield _result(PROFILE, profile(cii))
@@ -119,16 +119,28 @@ def _results(subject: Subject, embedded: Embedded) -> Iterator[Result]:
 
 def _result(rule: FacturxRule, outcome: Outcome) -> Result:
     return Result(
-        rule.id, outcome.status, outcome.severity or rule.severity, outcome.message, outcome.evidence, rule.sources
+        rule.id,
+        outcome.status,
+        outcome.severity or rule.severity,
+        outcome.message,
+        outcome.message_fr,
+        outcome.evidence,
+        rule.sources,
     )
 
 
 def attachment(embedded: Embedded) -> Outcome:
     """Exactly one XML file is attached."""
     if not embedded.xmls:
-        return failed("The PDF made for it has no XML attached: make the electronic invoice again.")
+        return failed(
+            "The PDF made for it has no XML attached: make the electronic invoice again.",
+            "Le PDF généré ne contient aucun XML : générer de nouveau la facture électronique.",
+        )
     if len(embedded.xmls) > 1:
-        return failed(f"Its XML is attached {len(embedded.xmls)} times: make the electronic invoice again.")
+        return failed(
+            f"Its XML is attached {len(embedded.xmls)} times: make the electronic invoice again.",
+            f"Son XML est joint {len(embedded.xmls)} fois : générer de nouveau la facture électronique.",
+        )
     return passed()
 
 
@@ -136,12 +148,21 @@ def profile(cii: Cii) -> Outcome:
     """The profile carries an invoice with its lines, enough for the reform."""
     shown = Evidence(f"XML BT-24: {cii.profile or 'nothing'}")
     if cii.profile not in LEVELS:
-        return failed("BT-24 names no profile of Factur-X: set up the e-invoicing module.", shown)
+        return failed(
+            "BT-24 names no profile of Factur-X: set up the e-invoicing module.",
+            "BT-24 n'indique aucun profil Factur-X : configurer le module de facturation électronique.",
+            shown,
+        )
     if cii.profile in WITHOUT_LINES:
-        return failed("This profile has no lines and is no invoice in French law: use EN 16931 or EXTENDED.", shown)
+        return failed(
+            "This profile has no lines and is no invoice in French law: use EN 16931 or EXTENDED.",
+            "Ce profil n'a pas de lignes et n'est pas une facture en droit français : utiliser EN 16931 ou EXTENDED.",
+            shown,
+        )
     if cii.profile == "basic":
         return failed(
             "It is not said that platforms accept this profile: use EN 16931 or EXTENDED.",
+            "Rien ne dit que les plateformes acceptent ce profil : utiliser EN 16931 ou EXTENDED.",
             shown,
             severity=Severity.WARNING,
         )
@@ -155,34 +176,48 @@ def schema(data: bytes, cii: Cii) -> Outcome:
         import facturx
         from lxml import etree
     except ImportError:
-        return undetermined("The schema was not checked: install the Python library factur-x where this runs.")
+        return undetermined(
+            "The schema was not checked: install the Python library factur-x where this runs.",
+            "Le schéma n'a pas été vérifié : installer la bibliothèque Python factur-x là où l'audit s'exécute.",
+        )
     if cii.profile not in LEVELS:
-        return needless("There is no schema for its profile.")
+        return needless("There is no schema for its profile.", "Il n'existe pas de schéma pour son profil.")
     # parse_xml has read it: there is no document type in it, and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         facturx.xml_check_xsd(etree.fromstring(data, parser), flavor="factur-x", level=cii.profile)
     except Exception as error:  # the library raises no other kind
         said = re.sub(r"\{[^}]*\}", "", str(error.__cause__ or error))
-        return failed("The XML is not valid against the schema of its profile: make it again.", Evidence(said[:300]))
+        return failed(
+            "The XML is not valid against the schema of its profile: make it again.",
+            "Le XML n'est pas valide selon le schéma de son profil : le générer de nouveau.",
+            Evidence(said[:300]),
+        )
     return passed()
 
 
 def metadata(pdf: PdfText | None, cii: Cii) -> Outcome:
     """The PDF says of itself that it is a PDF/A-3 with an invoice of that profile."""
     if pdf is None:
-        return needless("The XML is a file of its own.")
+        return needless("The XML is a file of its own.", "Le XML est un fichier à part.")
     try:
         root: Element | None = parse_xml(pdf.xmp) if pdf.xmp else None
     except XmlError as error:
-        return failed(f"The metadata of the PDF cannot be used: their XML {error}.")
+        return failed(
+            f"The metadata of the PDF cannot be used: their XML {error}.",
+            f"Les métadonnées du PDF sont inutilisables : leur XML {error.french}.",
+        )
     found = dict(values_of(root, PDFA)) | dict(values_of(root, FACTURX)) if root is not None else {}
     expected = {"part": "3", "DocumentType": "INVOICE", "ConformanceLevel": LEVELS.get(cii.profile, "")}
-    wrong = [f"{name} is {found.get(name, 'missing')}" for name, value in expected.items() if found.get(name) != value]
+    amiss = [name for name, value in expected.items() if found.get(name) != value]
+    wrong = [f"{name} is {found.get(name, 'missing')}" for name in amiss]
+    wrong_fr = [f"{name} est {found.get(name, 'absent')}" for name in amiss]
     shown = tuple(Evidence(f"XMP {name}: {found[name]}") for name in expected if name in found)
     if wrong:
         return failed(
             f"The metadata of the PDF do not make it a Factur-X ({', '.join(wrong)}): make it again with a PDF/A-3.",
+            f"Les métadonnées du PDF n'en font pas un Factur-X ({', '.join(wrong_fr)}) : le "
+            "générer de nouveau en PDF/A-3.",
             *shown,
         )
     return passed(*shown)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices import facturx_checks as checks
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.cii import Cii
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Words
 
 FORMATS = "CGI ann. IV art. 41 septies C"
 INTEGRITY = "CGI art. 289, V"

@@ -243,5 +243,4 @@ def _foot(report: Mapping[str, Any]) -> Element:
             f" {instance['dolibarr_version']}, {instance['url']}.",
         ),
         word("no-advice", "p"),
-        word("english-only", "p"),
     )

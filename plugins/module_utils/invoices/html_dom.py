@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Union
 from xml.etree.ElementTree import Element, tostring
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_amount
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.render import UNPRINTABLE
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_words import MONTHS, WORDS
 
@@ -22,9 +23,6 @@ Child = Union[Element, str, None]  # noqa: UP007 - at import, Element has no | i
 # What UTF-8 cannot hold: a half of a character.
 SURROGATE = re.compile("[\ud800-\udfff]")
 DAY = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?(?:T(\d\d:\d\d)(?::[\d.]+(\+00:00)?)?)?")
-AMOUNT = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
-NARROW = "\u202f"  # the space between thousands in French
-MINUS = "\u2212"
 
 
 def clean(text: object) -> str:
@@ -76,6 +74,11 @@ def word(key: str, tag: str = "span", /, **attributes: object) -> Element:
     return el(tag, WORDS[key][1], data_t=key, **attributes)
 
 
+def sentence(english: str, french: str, tag: str = "p", /, **attributes: object) -> Element:
+    """A sentence of the report, in both languages."""
+    return el(tag, french, data_en=english, data_fr=french, **attributes)
+
+
 def named(group: str, fact: object, tag: str = "span", /, **attributes: object) -> Element:
     """One of the values that facts hold in English, in words; itself where there are none."""
     key = f"{group}.{fact}"
@@ -109,15 +112,6 @@ def french_day(value: str) -> str:
 def amount(value: str | None, tag: str = "span", /, **attributes: object) -> Element:
     """An amount; nothing where there is none."""
     return el(tag, french_amount(value), data_n=value, **attributes) if value else el(tag, **attributes)
-
-
-def french_amount(value: str) -> str:
-    """An amount as France writes it: 1 234,50, with narrow spaces that do not break."""
-    match = AMOUNT.fullmatch(value)
-    if match is None:
-        return value
-    sign, whole, cents = match.groups()
-    return (MINUS if sign else "") + f"{int(whole):,}".replace(",", NARROW) + (f",{cents}" if cents else "")
 
 
 def joined(separator: str, parts: list[Child]) -> Iterator[Child]:

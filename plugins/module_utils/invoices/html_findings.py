@@ -19,6 +19,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom im
     el,
     joined,
     named,
+    sentence,
     word,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_tables import (
@@ -69,7 +70,7 @@ def _finding(finding: Report, report: Report, links: Mapping[str, str]) -> Row:
         el(
             "td",
             check_name(finding["check"], report["checks"], "strong"),
-            el("p", finding["message"], lang="en"),
+            sentence(finding["message"], finding["message_fr"]),
             _evidence(finding["evidence"]),
             _sources(finding["sources"]),
             _acceptance(accepted) if accepted else None,
@@ -190,10 +191,11 @@ def _card(url: str, identity: int) -> Element | None:
 def results(report: Report) -> str:
     """The results of all invoices, as JSON that the script shows of the invoice that is opened.
 
-    ``rules`` and ``sources`` are listed once; ``invoices``: by id, results as [rule, status, severity, message,
-    [[words, page]...], [source...]], worst first.
+    ``rules``, ``sentences`` and ``sources`` are listed once; ``invoices``: by id, results as [rule, status, severity,
+    sentence, [[words, page]...], [source...]], worst first.
     """
     rules: dict[str, int] = {}
+    sentences: dict[tuple[str, str], int] = {}
     sources: dict[str, int] = {}
     by_invoice = {}
     for invoice in report["invoices"] or ():
@@ -202,13 +204,20 @@ def results(report: Report) -> str:
                 rules.setdefault(one["rule"], len(rules)),
                 one["status"],
                 one["severity"],
-                clean(one["message"]),
+                sentences.setdefault((clean(one["message"]), clean(one["message_fr"])), len(sentences)),
                 [[clean(found["text"]), found["page"]] for found in one["evidence"]],
                 [sources.setdefault(source, len(sources)) for source in one["sources"]],
             ]
             for one in sorted(invoice["results"], key=_rank)
         ]
-    return as_json({"rules": list(rules), "sources": [clean(one) for one in sources], "invoices": by_invoice})
+    return as_json(
+        {
+            "rules": list(rules),
+            "sentences": [{"en": english, "fr": french} for english, french in sentences],
+            "sources": [clean(one) for one in sources],
+            "invoices": by_invoice,
+        }
+    )
 
 
 def _rank(result: Report) -> tuple[int, int]:
@@ -225,7 +234,7 @@ def fill(report: Report) -> Element | None:
     gaps = [
         el(
             "li",
-            el("p", gap["message"], lang="en"),
+            sentence(gap["message"], gap["message_fr"]),
             el(
                 "p",
                 *joined(" · ", [check_name(rule, report["checks"]) for rule in gap["rules"]]),
@@ -236,7 +245,9 @@ def fill(report: Report) -> Element | None:
         )
         for gap in report["undetermined"]
     ]
-    problems = [el("li", el("p", problem["message"], lang="en")) for problem in report["baseline"]["problems"]]
+    problems = [
+        el("li", sentence(problem["message"], problem["message_fr"])) for problem in report["baseline"]["problems"]
+    ]
     if not gaps and not problems:
         return None
     return el(

@@ -15,6 +15,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom im
     el,
     joined,
     named,
+    sentence,
     word,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_tables import (
@@ -51,7 +52,7 @@ def payments(facts: Facts) -> list[Element]:
         _ageing(facts["ageing_by_third_party"], facts["ageing"]),
         word("by-month", "h3"),
         _months(facts["by_month"], facts["by_month_total"]),
-        *notes(facts["notes"]),
+        *notes(facts["notes"], facts["notes_fr"]),
     ]
 
 
@@ -160,7 +161,10 @@ def third_parties(facts: Facts) -> list[Element]:
     ]
     content = [table("third-parties-table", columns, rows, {"complete": ("complete", "is"), "kind": ("kind", "kind")})]
     if facts["not_audited"]:
-        names: list[Child] = [f"{one['name']} ({one['reason']})" for one in facts["not_audited"]]
+        names: list[Child] = [
+            el("span", f"{one['name']} (", sentence(one["reason"], one["reason_fr"], "span"), ")")
+            for one in facts["not_audited"]
+        ]
         content.append(el("p", word("not-audited"), " ", *joined(", ", names), class_="sources"))
     return content
 

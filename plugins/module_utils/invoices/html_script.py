@@ -49,6 +49,8 @@ SCRIPT = r"""
     }
   };
 
+  const tell = (element) => { element.textContent = element.dataset[language]; };
+
   // On a narrow screen every cell says what it is.
   const nameCells = (table) => {
     const headings = all(":scope > thead th", table).map((heading) => heading.textContent);
@@ -63,6 +65,7 @@ SCRIPT = r"""
     root.lang = chosen;
     document.title = document.title.replace(/^.*? — /, `${word("title")} — `);
     all("[data-t], [data-d], [data-n]").forEach(show);
+    all("[data-en]").forEach(tell);
     all("[data-placeholder]").forEach((input) => {
       input.placeholder = word(input.dataset.placeholder);
       input.ariaLabel = input.placeholder;
@@ -143,9 +146,10 @@ SCRIPT = r"""
   };
   const result = ([rule, status, severity, message, evidence, sources]) => {
     const told = make("div", "found", title(rule));
-    if (message) {
-      const sentence = make("p", "", message);
-      sentence.lang = "en";
+    if (results.sentences[message].en) {
+      const sentence = make("p");
+      Object.assign(sentence.dataset, results.sentences[message]);
+      tell(sentence);
       told.append(sentence);
     }
     if (evidence.length) {

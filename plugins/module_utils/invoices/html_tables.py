@@ -16,6 +16,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom im
     day,
     el,
     named,
+    sentence,
     word,
 )
 
@@ -134,6 +135,7 @@ def badge(group: str, value: str) -> Element:
     return named(group, value, class_=f"badge {value.lower().replace('_', '-')}")
 
 
-def notes(sentences: Sequence[str]) -> list[Element]:
+def notes(english: Sequence[str], french: Sequence[str]) -> list[Element]:
     """Sentences that belong to figures, where there are any."""
-    return [el("ul", *(el("li", note, lang="en") for note in sentences), class_="notes")] if sentences else []
+    items = [sentence(*both, "li") for both in zip(english, french, strict=True)]
+    return [el("ul", *items, class_="notes")] if items else []

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom import add, el, named, word
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_dom import add, el, named, sentence, word
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.html_tables import (
     Column,
     Row,
@@ -44,7 +44,7 @@ def vat(facts: Facts) -> list[Element]:
     if undue:
         content += [word("not-due", "h3"), _not_due(undue)]
     if facts["assumptions"]:
-        content += [word("assumptions", "h3"), *notes(facts["assumptions"])]
+        content += [word("assumptions", "h3"), *notes(facts["assumptions"], facts["assumptions_fr"])]
     return content
 
 
@@ -129,7 +129,7 @@ def _unclassified(rows: Sequence[Facts]) -> Element:
                 count(one["line"]),
                 money(one["total_ht"]),
                 money(one["total_tva"]),
-                text(one["reason"], lang="en"),
+                sentence(one["reason"], one["reason_fr"], "td"),
             )
         )
         for one in rows
@@ -152,7 +152,7 @@ def _not_due(rows: Sequence[Facts]) -> Element:
                 when(one["issued"]),
                 money(one["base"]),
                 money(one["tax"]),
-                text(one["reason"], lang="en"),
+                sentence(one["reason"], one["reason_fr"], "td"),
             )
         )
         for one in rows

@@ -43,10 +43,6 @@ WORDS = {
         "A computed check, not a legal opinion: the preparation of a declaration stays to be reviewed by a person.",
         "Contrôle calculé, pas un avis juridique : la préparation d'une déclaration reste à relire par une personne.",
     ),
-    "english-only": (
-        "",
-        "Les intitulés sont en français ; le détail de chaque constat est rédigé en anglais.",
-    ),
     # Verdict.
     "verdict": ("Verdict", "Verdict"),
     "verdict.error": ("To be corrected", "À corriger"),

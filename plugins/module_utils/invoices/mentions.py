@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import foreign_language
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import foreign_language, undetermined
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Status, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Rule, Wording
@@ -21,26 +22,46 @@ def mention(subject: Subject, rule: Rule) -> Outcome:
     if subject.paper is None:
         return no_paper(subject)
     if found := first(subject, rule.forbidden):
-        return _fail(rule, f"« {found.words} » should not be printed", found)
+        return _fail(
+            rule,
+            Words(f"« {found.words} » ne doit pas être imprimé", f"« {found.words} » should not be printed"),
+            found,
+        )
     if found := first(subject, rule.accepted):
         return Outcome(Status.PASS, evidence=(found.evidence,))
     if found := first(subject, rule.tolerated):
-        return _fail(rule, f"« {found.words} » is not the wording asked for", found, Severity.WARNING)
+        return _fail(
+            rule,
+            Words(
+                f"« {found.words} » n'est pas la formule demandée", f"« {found.words} » is not the wording asked for"
+            ),
+            found,
+            Severity.WARNING,
+        )
     if not rule.accepted:
         return Outcome(Status.PASS)
     if found := first(subject, rule.wrong):
-        return _fail(rule, f"« {found.words} » is not the mention for it", found)
+        return _fail(
+            rule,
+            Words(
+                f"« {found.words} » n'est pas la mention qui convient", f"« {found.words} » is not the mention for it"
+            ),
+            found,
+        )
     if not rule.any_language and not is_understood(subject.paper):
-        return foreign_language(rule.title.en)
-    message = f"{rule.title.en}: nothing was found; {rule.remedy}."
-    return Outcome(rule.absence, "" if rule.absence is Status.NOT_APPLICABLE else message)
+        return foreign_language(rule.title)
+    if rule.absence is Status.NOT_APPLICABLE:
+        return Outcome(rule.absence)
+    return Outcome(rule.absence, *_sentence(rule, Words("rien n'a été trouvé", "nothing was found")))
 
 
 def no_paper(subject: Subject) -> Outcome:
     """Nothing can be said of what is printed."""
     if subject.pdf is None:
-        return Outcome(Status.UNDETERMINED, "There is no PDF of it: make one in Dolibarr.")
-    return Outcome(Status.UNDETERMINED, f"Its PDF {subject.pdf.reason}.")
+        return undetermined(
+            "There is no PDF of it: make one in Dolibarr.", "Il n'y a pas de PDF : le générer dans Dolibarr."
+        )
+    return undetermined(f"Its PDF {subject.pdf.reason}.", f"Son PDF {subject.pdf.reason_fr}.")
 
 
 def first(subject: Subject, wordings: Iterable[Wording]) -> Found | None:
@@ -53,5 +74,10 @@ def first(subject: Subject, wordings: Iterable[Wording]) -> Found | None:
     return None
 
 
-def _fail(rule: Rule, what: str, found: Found, severity: Severity | None = None) -> Outcome:
-    return Outcome(Status.FAIL, f"{rule.title.en}: {what}; {rule.remedy}.", (found.evidence,), severity)
+def _fail(rule: Rule, what: Words, found: Found, severity: Severity | None = None) -> Outcome:
+    return Outcome(Status.FAIL, *_sentence(rule, what), (found.evidence,), severity)
+
+
+def _sentence(rule: Rule, what: Words) -> tuple[str, str]:
+    """What was found of a mention and what to do, in English and in French."""
+    return f"{rule.title.en}: {what.en}; {rule.remedy.en}.", f"{rule.title.fr} : {what.fr} ; {rule.remedy.fr}."

@@ -33,6 +33,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.programs import Prog
 
 LARGEST = 100_000_000  # bytes of a PDF
 LARGEST_ANSWER = 64 << 20
+FRENCH = {str(reason): reason.fr for reason in Reason}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class PdfReader:
         return PdfText(
             pages=tuple(answer.get("pages", ())),
             reason=str(answer["reason"]),
+            reason_fr=FRENCH.get(answer["reason"], ""),
             attachments={name: base64.b64decode(data) for name, data in attached.items()},
             xmp=base64.b64decode(answer.get("xmp", "")),
             sha256=hashlib.sha256(content).hexdigest(),

@@ -36,22 +36,54 @@ TAIL = 1024  # bytes from the end in which a whole PDF has its last mark
 
 
 class Reason(StrEnum):
-    """Why a PDF could not be read: ends a sentence that begins with « Its PDF », without the full stop."""
+    """Why a PDF could not be read: ends a sentence that begins with « Its PDF », without the full stop; ``fr`` « Son PDF »."""
 
-    EMPTY = "is an empty file: make it again"
-    NO_PDF = "is no PDF: look at the file"
-    TRUNCATED = "ends too early: restore it whole"
-    DAMAGED = "is damaged: restore it from a backup"
-    ENCRYPTED = "is encrypted: store one without a password"
-    NO_TEXT = "has no text, as a scan has none: read it yourself"
-    TOO_LARGE = "is larger than 100 MB: look at the file"
-    TOO_MANY_PAGES = f"has more than {MOST_PAGES} pages: look at the file"
-    TOO_MUCH_TEXT = "holds more than an invoice can: look at the file"
-    LOOP = "refers to itself without end: do not open it, ask where it comes from"
-    BOMB = "unpacks to far more than an invoice can hold: do not open it, ask where it comes from"
-    TOO_LONG = "took too long to read: do not open it, ask where it comes from"
-    TOO_MUCH_MEMORY = "took too much memory to read: do not open it, ask where it comes from"
-    CRASHED = "made the reader crash: do not open it, ask where it comes from"
+    fr: str
+
+    def __new__(cls, english: str, french: str) -> Reason:
+        reason = str.__new__(cls, english)
+        reason._value_ = english
+        reason.fr = french
+        return reason
+
+    EMPTY = ("is an empty file: make it again", "est un fichier vide : le générer de nouveau")
+    NO_PDF = ("is no PDF: look at the file", "n'est pas un PDF : regarder le fichier")
+    TRUNCATED = ("ends too early: restore it whole", "est tronqué : le restaurer en entier")
+    DAMAGED = ("is damaged: restore it from a backup", "est endommagé : le restaurer d'une sauvegarde")
+    ENCRYPTED = ("is encrypted: store one without a password", "est chiffré : en enregistrer un sans mot de passe")
+    NO_TEXT = (
+        "has no text, as a scan has none: read it yourself",
+        "n'a pas de texte, comme une numérisation : le lire soi-même",
+    )
+    TOO_LARGE = ("is larger than 100 MB: look at the file", "dépasse 100 Mo : regarder le fichier")
+    TOO_MANY_PAGES = (
+        f"has more than {MOST_PAGES} pages: look at the file",
+        f"a plus de {MOST_PAGES} pages : regarder le fichier",
+    )
+    TOO_MUCH_TEXT = (
+        "holds more than an invoice can: look at the file",
+        "contient plus que ne peut une facture : regarder le fichier",
+    )
+    LOOP = (
+        "refers to itself without end: do not open it, ask where it comes from",
+        "se renvoie sans fin à lui-même : ne pas l'ouvrir, demander d'où il vient",
+    )
+    BOMB = (
+        "unpacks to far more than an invoice can hold: do not open it, ask where it comes from",
+        "se décompresse bien au-delà de ce que contient une facture : ne pas l'ouvrir, demander d'où il vient",
+    )
+    TOO_LONG = (
+        "took too long to read: do not open it, ask where it comes from",
+        "a été trop long à lire : ne pas l'ouvrir, demander d'où il vient",
+    )
+    TOO_MUCH_MEMORY = (
+        "took too much memory to read: do not open it, ask where it comes from",
+        "a demandé trop de mémoire à la lecture : ne pas l'ouvrir, demander d'où il vient",
+    )
+    CRASHED = (
+        "made the reader crash: do not open it, ask where it comes from",
+        "a fait planter le lecteur : ne pas l'ouvrir, demander d'où il vient",
+    )
 
 
 class Unreadable(Exception):

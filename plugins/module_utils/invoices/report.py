@@ -157,6 +157,7 @@ def failed(audited: Audited, result: Result) -> dict[str, Any]:
         "severity": facts["severity"],
         "subject": ref,
         "message": facts["message"],
+        "message_fr": facts["message_fr"],
         "invoice": ref,
         "evidence": facts["evidence"],
         "sources": facts["sources"],
@@ -192,10 +193,11 @@ def invoice_facts(audited: Audited, still_open: Iterable[Mapping[str, Any]]) -> 
 def pdf_facts(pdf: PdfText | None) -> dict[str, Any]:
     """Whether the PDF of an invoice is there and was read, and which one it is."""
     if pdf is None:
-        return {"state": "missing", "reason": "", "pages": 0, "size": 0, "sha256": ""}
+        return {"state": "missing", "reason": "", "reason_fr": "", "pages": 0, "size": 0, "sha256": ""}
     return {
         "state": "unreadable" if pdf.reason else "read",
         "reason": pdf.reason,
+        "reason_fr": pdf.reason_fr,
         "pages": len(pdf.pages),
         "size": pdf.size,
         "sha256": pdf.sha256,
@@ -205,14 +207,21 @@ def pdf_facts(pdf: PdfText | None) -> dict[str, Any]:
 def undetermined_facts(audited: Iterable[Audited]) -> list[dict[str, Any]]:
     """What could not be told and what to fill in: each sentence once, with the rules and invoices that it concerns."""
     rules: dict[str, set[str]] = {}
+    french: dict[str, str] = {}
     refs: dict[str, dict[str, None]] = {}
     for one in audited:
         for result in one.results:
             if result.status is Status.UNDETERMINED:
                 rules.setdefault(result.message, set()).add(result.rule)
+                french[result.message] = result.message_fr
                 refs.setdefault(result.message, {})[one.subject.invoice.ref] = None
     return [
-        {"message": message, "rules": sorted(rules[message]), "invoices": sorted(refs[message])}
+        {
+            "message": message,
+            "message_fr": french[message],
+            "rules": sorted(rules[message]),
+            "invoices": sorted(refs[message]),
+        }
         for message in sorted(rules, key=lambda message: (-len(refs[message]), message))
     ]
 

@@ -35,12 +35,13 @@ class Status(StrEnum):
 class Outcome:
     """What a check says.
 
-    ``message`` is one sentence: what is wrong or unknown, and what to do; empty for a pass. ``severity`` is given where
-    this finding differs from what the rule says of itself.
+    ``message`` is one sentence, and ``message_fr`` the same in French: what is wrong or unknown, and what to do; empty for
+    a pass. ``severity`` is given where this finding differs from what the rule says of itself.
     """
 
     status: Status
     message: str = ""
+    message_fr: str = ""
     evidence: tuple[Evidence, ...] = ()
     severity: Severity | None = None
 
@@ -53,6 +54,7 @@ class Result:
     status: Status
     severity: Severity
     message: str = ""
+    message_fr: str = ""
     evidence: tuple[Evidence, ...] = ()
     sources: tuple[str, ...] = ()
 
@@ -62,6 +64,7 @@ class Result:
             "status": str(self.status),
             "severity": str(self.severity),
             "message": self.message,
+            "message_fr": self.message_fr,
             "evidence": [one.to_facts() for one in self.evidence],
             "sources": list(self.sources),
         }
@@ -72,11 +75,12 @@ class PdfText:
     """What was read of a PDF; with a ``reason`` it could not be read, and ``pages`` is empty.
 
     ``reason`` ends the sentence « Its PDF ... » without a full stop, such as ``is encrypted: store one without a
-    password``.
+    password``; ``reason_fr`` ends « Son PDF ... ».
     """
 
     pages: tuple[str, ...] = ()  # the text of each, as it was read
     reason: str = ""
+    reason_fr: str = ""
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     xmp: bytes = b""  # its metadata packet
     sha256: str = ""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Status, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.tables import (
     CGI_CITED_UNTIL,
@@ -29,14 +30,6 @@ class Verified(StrEnum):
     PDF = "pdf"
     BOTH = "both"
     FILE = "file"
-
-
-@dataclass(frozen=True)
-class Words:
-    """A text in both languages."""
-
-    fr: str
-    en: str
 
 
 @dataclass(frozen=True)
@@ -161,7 +154,7 @@ class Rule:
     forbidden: tuple[Wording, ...] = ()
     wrong: tuple[Wording, ...] = ()
     absence: Status = Status.FAIL
-    remedy: str = ""
+    remedy: Words = Words("", "")
     drafts: bool = False  # whether it also looks at what is no invoice yet
     any_language: bool = False  # whether nothing found counts on a paper that is neither in French nor in English
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
@@ -19,7 +20,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     Level,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -82,6 +82,9 @@ BUYER_RULES = (
         accepted=words("delivery_address"),
         # Dolibarr's API does not say where goods were sent.
         absence=Status.UNDETERMINED,
-        remedy="if the goods went elsewhere than to the customer's address, print « Adresse de livraison » with it",
+        remedy=Words(
+            "si les biens ont été livrés ailleurs qu'à l'adresse du client, imprimer « Adresse de livraison » suivi de celle-ci",
+            "if the goods went elsewhere than to the customer's address, print « Adresse de livraison » with it",
+        ),
     ),
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
     BUSINESS,
@@ -14,7 +15,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     WARNING,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -114,7 +114,10 @@ DOCUMENT_RULES = (
         "mention",
         (when("customer.zone", Zone.FR, Zone.DROM),),
         accepted=words("french"),
-        remedy="choose French as the customer's language in Dolibarr",
+        remedy=Words(
+            "choisir le français comme langue du client dans Dolibarr",
+            "choose French as the customer's language in Dolibarr",
+        ),
         any_language=True,
     ),
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
     E_INVOICING,
     ERROR,
@@ -13,7 +14,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     WARNING,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -121,6 +121,9 @@ LINE_RULES = (
         (when("seller.regime", Regime.NORMAL), when("invoice.supplies", "services")),
         accepted=words("debits_literal"),
         tolerated=words("debits_loose"),
-        remedy="print « Option pour le paiement de la taxe d'après les débits »",
+        remedy=Words(
+            "imprimer « Option pour le paiement de la taxe d'après les débits »",
+            "print « Option pour le paiement de la taxe d'après les débits »",
+        ),
     ),
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
     BUSINESS,
@@ -17,7 +18,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     Level,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -60,7 +60,10 @@ PAYMENT_RULES = (
         "mention",
         (BUSINESS, NOT_CREDIT_NOTE),
         accepted=words("escompte"),
-        remedy="print « Escompte pour paiement anticipé : néant », or the discount",
+        remedy=Words(
+            "imprimer « Escompte pour paiement anticipé : néant », ou l'escompte accordé",
+            "print « Escompte pour paiement anticipé : néant », or the discount",
+        ),
     ),
     Rule(
         "late-penalty-rate",
@@ -84,7 +87,10 @@ PAYMENT_RULES = (
         "mention",
         (when("customer.kind", Kind.PUBLIC), NOT_CREDIT_NOTE),
         accepted=words("ecb_plus_8"),
-        remedy="print « Intérêts moratoires : taux de la BCE majoré de 8 points »",
+        remedy=Words(
+            "imprimer « Intérêts moratoires : taux de la BCE majoré de 8 points »",
+            "print « Intérêts moratoires : taux de la BCE majoré de 8 points »",
+        ),
     ),
     Rule(
         "recovery-indemnity",
@@ -95,7 +101,10 @@ PAYMENT_RULES = (
         "mention",
         (BUSINESS, NOT_CREDIT_NOTE),
         accepted=words("indemnity"),
-        remedy="print « Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 € »",
+        remedy=Words(
+            "imprimer « Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 € »",
+            "print « Indemnité forfaitaire pour frais de recouvrement en cas de retard de paiement : 40 € »",
+        ),
     ),
     Rule(
         "no-b2b-mentions-b2c",
@@ -106,6 +115,9 @@ PAYMENT_RULES = (
         "mention",
         (CONSUMER,),
         forbidden=words("indemnity"),
-        remedy="leave it out, as nothing allows to claim it from a consumer",
+        remedy=Words(
+            "la retirer, car rien ne permet de la réclamer à un consommateur",
+            "leave it out, as nothing allows to claim it from a consumer",
+        ),
     ),
 )

@@ -10,6 +10,7 @@ from datetime import date
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Form, Sector, Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
     CONSUMER,
@@ -23,7 +24,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     Level,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -145,7 +145,10 @@ SELLER_RULES = (
         "mention",
         (when("seller.vat_group", "yes"),),
         accepted=words("vat_group"),
-        remedy="print « Membre d'un assujetti unique » with the name, address and VAT number of the member",
+        remedy=Words(
+            "imprimer « Membre d'un assujetti unique » avec le nom, l'adresse et le numéro de TVA du membre",
+            "print « Membre d'un assujetti unique » with the name, address and VAT number of the member",
+        ),
     ),
     Rule(
         "seller-fiscal-representative",
@@ -156,7 +159,10 @@ SELLER_RULES = (
         "mention",
         (when("seller.is_represented", "yes"),),
         accepted=words("representative"),
-        remedy="print « Représentant fiscal » with the representative's name, address and VAT number",
+        remedy=Words(
+            "imprimer « Représentant fiscal » avec le nom, l'adresse et le numéro de TVA du représentant",
+            "print « Représentant fiscal » with the representative's name, address and VAT number",
+        ),
     ),
     Rule(
         "seller-insurance",
@@ -167,7 +173,10 @@ SELLER_RULES = (
         "mention",
         (when("seller.sector", Sector.CONSTRUCTION),),
         accepted=words("decennale"),
-        remedy="print « Assurance décennale » with the insurer's name, address and geographic cover",
+        remedy=Words(
+            "imprimer « Assurance décennale » avec le nom et l'adresse de l'assureur et la couverture géographique",
+            "print « Assurance décennale » with the insurer's name, address and geographic cover",
+        ),
     ),
     Rule(
         "seller-agreed-association",
@@ -178,9 +187,11 @@ SELLER_RULES = (
         "mention",
         (when("seller.oga", "yes"),),
         accepted=words("agreed_association"),
-        remedy=(
+        remedy=Words(
+            "imprimer « Acceptant le règlement des sommes dues par chèques libellés à son nom ou par carte bancaire en sa "
+            "qualité de membre d'un centre de gestion agréé par l'administration fiscale »",
             "print « Acceptant le règlement des sommes dues par chèques libellés à son nom ou par carte bancaire en sa "
-            "qualité de membre d'un centre de gestion agréé par l'administration fiscale »"
+            "qualité de membre d'un centre de gestion agréé par l'administration fiscale »",
         ),
     ),
     Rule(
@@ -204,6 +215,9 @@ SELLER_RULES = (
         accepted=words("mediator"),
         # It may as well be on the web site or the order form.
         absence=Status.UNDETERMINED,
-        remedy="if the consumer was not told elsewhere, print the name and web site of the mediator",
+        remedy=Words(
+            "si le consommateur n'en a pas été informé autrement, imprimer le nom et le site internet du médiateur",
+            "if the consumer was not told elsewhere, print the name and web site of the mediator",
+        ),
     ),
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import CloseCode
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
@@ -16,7 +17,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     WARNING,
     Rule,
     Verified,
-    Words,
     law,
     when,
     words,
@@ -110,7 +110,10 @@ TYPE_RULES = (
         accepted=words("duplicate_unpaid"),
         # The duplicate is another document, which the audit does not see.
         absence=Status.UNDETERMINED,
-        remedy="to recover its VAT, send a duplicate that says « facture impayée » and keep a copy",
+        remedy=Words(
+            "pour récupérer la TVA, envoyer un duplicata portant la mention « facture impayée » et en garder copie",
+            "to recover its VAT, send a duplicate that says « facture impayée » and keep a copy",
+        ),
     ),
     Rule(
         "b2c-note",
@@ -123,6 +126,9 @@ TYPE_RULES = (
         accepted=words("place_of_performance"),
         # No field says where a service was performed.
         absence=Status.UNDETERMINED,
-        remedy="say where the service was performed, unless it was at the customer's address",
+        remedy=Words(
+            "indiquer où la prestation a été exécutée, si ce n'est pas à l'adresse du client",
+            "say where the service was performed, unless it was at the customer's address",
+        ),
     ),
 )

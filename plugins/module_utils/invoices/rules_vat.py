@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Period, Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Form, Sector, Status
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import (
@@ -22,7 +23,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     Rule,
     Verified,
     Wording,
-    Words,
     cgi,
     law,
     unless,
@@ -57,7 +57,10 @@ VAT_RULES = (
         (when("seller.regime", Regime.FRANCHISE),),
         accepted=FRANCHISE_WORDINGS,
         tolerated=words("franchise_loose"),
-        remedy="print « TVA non applicable, article 293 B du CGI »",
+        remedy=Words(
+            "imprimer « TVA non applicable, article 293 B du CGI »",
+            "print « TVA non applicable, article 293 B du CGI »",
+        ),
     ),
     Rule(
         "vat-franchise-misused",
@@ -71,11 +74,14 @@ VAT_RULES = (
         "mention",
         (when("seller.regime", Regime.NORMAL),),
         forbidden=words("franchise_cgi", "franchise_cibs", "franchise_loose"),
-        remedy="set in Dolibarr's company that it is liable for VAT, and print the reason that applies",
+        remedy=Words(
+            "indiquer dans la société de Dolibarr qu'elle est assujettie à la TVA, et imprimer le motif applicable",
+            "set in Dolibarr's company that it is liable for VAT, and print the reason that applies",
+        ),
     ),
     Rule(
         "vat-association",
-        Words("« TVA non applicable, art. 261-7 du CGI »", "Exemption of associations"),
+        Words("Exonération des associations", "Exemption of associations"),
         ARTICLE,
         (*cgi("261, 7"), *EXEMPTIONS),
         Verified.PDF,
@@ -87,7 +93,10 @@ VAT_RULES = (
             when("customer.zone", Zone.FR, Zone.DROM),
         ),
         accepted=words("art261_7"),
-        remedy="print « TVA non applicable, article 261, 7 du CGI »",
+        remedy=Words(
+            "imprimer « TVA non applicable, article 261, 7 du CGI »",
+            "print « TVA non applicable, article 261, 7 du CGI »",
+        ),
     ),
     Rule(
         "reverse-charge-eu-service",
@@ -99,7 +108,10 @@ VAT_RULES = (
         (when("invoice.treatments", Treatment.AE_EU_SERVICE),),
         accepted=words("autoliq"),
         wrong=words("art259_1", "exoneration"),
-        remedy="print « Autoliquidation »",
+        remedy=Words(
+            "imprimer « Autoliquidation »",
+            "print « Autoliquidation »",
+        ),
     ),
     Rule(
         "reverse-charge-construction",
@@ -111,7 +123,10 @@ VAT_RULES = (
         (when("invoice.treatments", Treatment.AE_BTP),),
         accepted=words("autoliq"),
         wrong=words("exoneration"),
-        remedy="print « Autoliquidation »",
+        remedy=Words(
+            "imprimer « Autoliquidation »",
+            "print « Autoliquidation »",
+        ),
     ),
     Rule(
         "out-of-scope-259-1",
@@ -123,7 +138,10 @@ VAT_RULES = (
         (when("invoice.treatments", Treatment.OUT_SERVICE),),
         accepted=words("art259_1"),
         wrong=words("art262I", "autoliq"),
-        remedy="print « TVA non applicable - art. 259-1 du CGI »",
+        remedy=Words(
+            "imprimer « TVA non applicable - art. 259-1 du CGI »",
+            "print « TVA non applicable - art. 259-1 du CGI »",
+        ),
     ),
     Rule(
         "intracom-goods",
@@ -140,7 +158,10 @@ VAT_RULES = (
         accepted=words("art262ter"),
         tolerated=words("art262ter_bad", "intracom_loose"),
         wrong=words("art262I", "autoliq"),
-        remedy="print « Exonération de TVA, art. 262 ter, I du CGI »",
+        remedy=Words(
+            "imprimer « Exonération de TVA, art. 262 ter, I du CGI »",
+            "print « Exonération de TVA, art. 262 ter, I du CGI »",
+        ),
     ),
     Rule(
         "export-goods",
@@ -153,7 +174,10 @@ VAT_RULES = (
         accepted=words("art262I"),
         tolerated=words("export_loose"),
         wrong=words("art262ter", "autoliq"),
-        remedy="print « Exonération de TVA, art. 262, I du CGI »",
+        remedy=Words(
+            "imprimer « Exonération de TVA, art. 262, I du CGI »",
+            "print « Exonération de TVA, art. 262, I du CGI »",
+        ),
     ),
     Rule(
         "exemption-domestic",
@@ -164,7 +188,10 @@ VAT_RULES = (
         "mention",
         (when("invoice.treatments", Treatment.EXEMPT),),
         accepted=words("art261"),
-        remedy="print the article that exempts it, such as « Exonération de TVA, article 261, 4, 4° a du CGI »",
+        remedy=Words(
+            "imprimer l'article d'exonération, par exemple « Exonération de TVA, article 261, 4, 4° a du CGI »",
+            "print the article that exempts it, such as « Exonération de TVA, article 261, 4, 4° a du CGI »",
+        ),
     ),
     Rule(
         "drom",
@@ -184,7 +211,10 @@ VAT_RULES = (
         ),
         accepted=words("art294"),
         forbidden=words("autoliq"),
-        remedy="print « Exonération de TVA en application de l'article 294 du CGI »",
+        remedy=Words(
+            "imprimer « Exonération de TVA en application de l'article 294 du CGI »",
+            "print « Exonération de TVA en application de l'article 294 du CGI »",
+        ),
     ),
     Rule(
         "margin-second-hand",
@@ -195,7 +225,10 @@ VAT_RULES = (
         "mention",
         (when("invoice.treatments", Treatment.MARGIN), unless("seller.sector", Sector.TRAVEL)),
         accepted=words("margin_goods"),
-        remedy="print « Régime particulier - Biens d'occasion »",
+        remedy=Words(
+            "imprimer « Régime particulier - Biens d'occasion »",
+            "print « Régime particulier - Biens d'occasion »",
+        ),
     ),
     Rule(
         "margin-travel",
@@ -206,7 +239,10 @@ VAT_RULES = (
         "mention",
         (when("invoice.treatments", Treatment.MARGIN), when("seller.sector", Sector.TRAVEL)),
         accepted=words("margin_travel"),
-        remedy="print « Régime particulier - Agences de voyages »",
+        remedy=Words(
+            "imprimer « Régime particulier - Agences de voyages »",
+            "print « Régime particulier - Agences de voyages »",
+        ),
     ),
     Rule(
         "self-billing",
@@ -217,7 +253,10 @@ VAT_RULES = (
         "mention",
         (when("invoice.is_self_billed", "yes"),),
         accepted=words("selfbill"),
-        remedy="print « Auto-facturation »",
+        remedy=Words(
+            "imprimer « Auto-facturation »",
+            "print « Auto-facturation »",
+        ),
     ),
     Rule(
         "new-vehicle",
@@ -266,7 +305,10 @@ VAT_RULES = (
         # Before, a certificate apart from the invoice did.
         valid=Period(TIMETABLE["works"].day, None),
         accepted=words("works_attested"),
-        remedy="print that the customer certifies that the premises are a dwelling completed more than two years ago",
+        remedy=Words(
+            "imprimer que le client certifie que les locaux sont à usage d'habitation et achevés depuis plus de deux ans",
+            "print that the customer certifies that the premises are a dwelling completed more than two years ago",
+        ),
     ),
     Rule(
         "vat-0-unexplained",

@@ -24,6 +24,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifie
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import SellerSize
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.instance import Company
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import BankAccount
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
@@ -33,7 +34,9 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-OPTIONS, FILE, SETUP = "the options", "the identity file", "Dolibarr's setup"
+OPTIONS = Words("les options", "the options")
+FILE = Words("le fichier d'identité", "the identity file")
+SETUP = Words("la configuration de Dolibarr", "Dolibarr's setup")
 # Keys of the identity file, whose blocks are `info` (where it is) and `ID` (what it is registered as).
 KEYS = {
     "name": ("name", "nom", "raison_sociale", "company"),
@@ -132,22 +135,24 @@ def seller_findings(
     return (*_drifts(places), *_invalid(places))
 
 
-def _drifts(places: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _drifts(places: Mapping[Words, Mapping[str, Any]]) -> Iterator[Finding]:
     for name in (*TEXTS, "capital"):
         said = {place: fields[name] for place, fields in places.items() if fields.get(name)}
-        first = next(iter(said), None)
-        for place in list(said)[1:]:
-            if not _same(name, said[place], said[str(first)]):
+        first, *others = said or (None,)
+        for place in others:
+            if first and not _same(name, said[place], said[first]):
                 yield Finding(
                     "seller-drift",
                     Severity.ERROR if name in GRAVE else Severity.WARNING,
                     name,
-                    f"{place[0].upper()}{place[1:]} has « {said[place]} » as the seller's {name} and {first} « "
-                    f"{said[str(first)]} »: find out which one is right and correct the other.",
+                    f"{place.en[0].upper()}{place.en[1:]} has « {said[place]} » as the seller's {name} and {first.en} « "
+                    f"{said[first]} »: find out which one is right and correct the other.",
+                    f"« {said[place]} » est le champ {name} du vendeur d'après {place.fr}, et « "
+                    f"{said[first]} » d'après {first.fr} : chercher lequel est juste et corriger l'autre.",
                 )
 
 
-def _invalid(places: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _invalid(places: Mapping[Words, Mapping[str, Any]]) -> Iterator[Finding]:
     for place, fields in places.items():
         for name, identifier in NUMBERS.items():
             if fields.get(name) and (wrong := fault(identifier, fields[name])):
@@ -155,7 +160,8 @@ def _invalid(places: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     "seller-invalid",
                     Severity.ERROR,
                     name,
-                    f"The {identifier} {fields[name]} of the seller in {place} {wrong}: correct it.",
+                    f"The {identifier} {fields[name]} of the seller in {place.en} {wrong}: correct it.",
+                    f"Le {identifier.fr} {fields[name]} du vendeur, d'après {place.fr}, {wrong.fr} : le corriger.",
                 )
         siren = fields.get("siren")
         others = {
@@ -168,7 +174,9 @@ def _invalid(places: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     "seller-invalid",
                     Severity.ERROR,
                     name,
-                    f"The seller's {name} {fields[name]} does not hold its SIREN {siren} in {place}: correct one of them.",
+                    f"The seller's {name} {fields[name]} does not hold its SIREN {siren} in {place.en}: correct one of them.",
+                    f"Le champ {name} du vendeur, {fields[name]}, ne contient pas son SIREN {siren} "
+                    f"d'après {place.fr} : corriger l'un des deux.",
                 )
 
 
@@ -226,7 +234,7 @@ def _of_company(company: Company | None) -> dict[str, Any]:
     return _cleaned(fields, SETUP)
 
 
-def _cleaned(fields: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _cleaned(fields: Mapping[str, Any], place: Words) -> dict[str, Any]:
     """Fields in one form: numbers without signs, the city of the register alone, the country in two letters."""
     clean: dict[str, Any] = {name: str(fields.get(name) or "").strip() for name in TEXTS}
     for name in NUMBERS:
@@ -247,14 +255,16 @@ def city_of_register(text: str) -> str:
     return re.sub(r"^(?:de|d'|à|a)\s+", "", " ".join(bare.split()).strip(" :-,"), flags=re.IGNORECASE)
 
 
-def _capital(value: Any, place: str) -> Decimal | None:
+def _capital(value: Any, place: Words) -> Decimal | None:
     if value in (None, ""):
         return None
     digits = re.sub(r"[\s€]|eur(?:os?)?$", "", str(value).strip().lower())
     try:
         return Decimal(digits.replace(",", "."))
     except InvalidOperation as error:
-        raise ErpError(f"The capital « {value} » in {place} is no number: write it in euros, such as 5000.") from error
+        raise ErpError(
+            f"The capital « {value} » in {place.en} is no number: write it in euros, such as 5000."
+        ) from error
 
 
 def _ibans(places: Iterable[Mapping[str, Any]], accounts: Iterable[BankAccount]) -> tuple[str, ...]:

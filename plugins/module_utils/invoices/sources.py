@@ -77,7 +77,9 @@ def texts_of(source: Source, reader: PdfReader, invoice: Invoice) -> InvoiceText
     def text(content: bytes | Reason | None) -> PdfText | None:
         if content is None:
             return None
-        return PdfText(reason=str(content)) if isinstance(content, Reason) else reader.read(content)
+        return (
+            PdfText(reason=str(content), reason_fr=content.fr) if isinstance(content, Reason) else reader.read(content)
+        )
 
     xml = source.content(invoice, "_facturx.xml")
     return InvoiceTexts(

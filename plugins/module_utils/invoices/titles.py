@@ -8,27 +8,7 @@ The rules of invoices have their titles with them.
 
 from __future__ import annotations
 
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import TABLE, WORDS
-
-_FRENCH_FIELDS = {
-    "name": "nom",
-    "address": "adresse",
-    "town": "ville",
-    "zip": "code postal",
-    "state": "État ou province",
-    "country": "pays",
-    "siren": "SIREN",
-    "siret": "SIRET",
-    "naf": "code NAF",
-    "rcs": "RCS",
-    "rna": "numéro RNA",
-    "vat_number": "numéro de TVA",
-    "national_id": "identifiant national",
-    "email": "adresse électronique",
-    "iban": "IBAN",
-    "payment_terms": "conditions de règlement",
-    "code": "code client ou fournisseur",
-}
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.third_party_rules import WORDS
 
 TITLES = {
     "seller-drift": ("Seller told in different ways", "Identité du vendeur divergente"),
@@ -90,9 +70,9 @@ TITLES = {
     "number-start": ("Series does not begin at one", "Série qui ne commence pas à un"),
 } | {
     f"third-party-{field.replace('_', '-')}-{what}": (
-        f"{WORDS[field][0][0].upper()}{WORDS[field][0][1:]} {what}",
-        f"{_FRENCH_FIELDS[field][0].upper()}{_FRENCH_FIELDS[field][1:]} : {french}",
+        f"{words.en[0].upper()}{words.en[1:]} {what}",
+        f"{words.fr[0].upper()}{words.fr[1:]} : {french}",
     )
-    for field in TABLE
+    for field, words in WORDS.items()
     for what, french in (("missing", "à renseigner"), ("invalid", "à corriger"))
 }

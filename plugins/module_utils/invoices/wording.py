@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, compact, fault
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import (
+    Fault,
+    Identifier,
+    compact,
+    fault,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import (
     ENGLISH_MONTHS,
     MONTHS,
@@ -159,7 +164,7 @@ class WrittenIban:
 
     number: str
     found: Found
-    fault: str
+    fault: Fault
 
 
 def written_ibans(paper: Paper) -> Iterator[WrittenIban]:
@@ -170,6 +175,6 @@ def written_ibans(paper: Paper) -> Iterator[WrittenIban]:
             number[:length] for length in range(len(number), 14, -1) if not fault(Identifier.IBAN, number[:length])
         ]
         if valid:
-            yield WrittenIban(valid[0], found, "")
+            yield WrittenIban(valid[0], found, Fault.NONE)
         elif re.search(r"iban\W{0,3}$", paper.text[max(found.start - 12, 0) : found.start]):
             yield WrittenIban(number, found, fault(Identifier.IBAN, number))

@@ -56,6 +56,10 @@ class DatabaseError(ErpError):
     """The database could not be reached or read."""
 
 
+class LoginRefused(DatabaseError):
+    """PostgreSQL answers, and does not let this role in: the credentials are wrong or gone."""
+
+
 @dataclass(frozen=True)
 class DatabaseOptions:
     """Where the database is; the fields are the module options ``db_*``."""
@@ -117,10 +121,12 @@ def connect(options: DatabaseOptions, **settings: Any) -> psycopg.Connection[Tup
     try:
         connection = psycopg.connect(**parameters, **settings)
     except psycopg.OperationalError as error:
-        raise DatabaseError(_explain_connection(options, str(error))) from None
+        refused = re.search(LOGIN_REFUSED, str(error))
+        raise (LoginRefused if refused else DatabaseError)(_explain_connection(options, str(error))) from None
     return connection
 
 
+LOGIN_REFUSED = r'password authentication failed|no password supplied|role ".*" (does not exist|is not permitted)'
 ADVICE = (
     (
         r"password authentication failed|no password supplied|fe_sendauth",
@@ -128,6 +134,7 @@ ADVICE = (
     ),
     (r'database ".*" does not exist', "there is no database of that name: correct db_name"),
     (r'role ".*" does not exist', "there is no role of that name: correct db_user"),
+    (r'role ".*" is not permitted to log in', "that role may not log in: correct db_user, or ALTER ROLE ... LOGIN"),
     (r"pg_hba\.conf", "the server's pg_hba.conf does not let this user or host in: add a line for it"),
     (r"certificate|SSL|root\.crt", "the TLS connection was not accepted: check db_sslmode and db_sslrootcert"),
     (r"could not translate host name|Name or service not known|resolve", "the host name is unknown: correct db_host"),

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils import volumes
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import (
     Catalogue,
     check_instance,
@@ -30,7 +31,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.info import h
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import Store, StoreOptions
-from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
+from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import (
     DatabaseOptions,
     connect,
@@ -133,6 +134,11 @@ class _Drill:
 
     def run(self, check_mode: bool) -> dict[str, Any]:
         """Restore, compare, ask, record, drop."""
+        if self._options.scratch is None and volumes.is_mount_point(self._options.documents):
+            raise Refused(
+                f"{self._options.documents} is a mount point, so beside it is another file system: name a directory with room"
+                " for the documents as scratch_path."
+            )
         found = check_target(self._store, self._manifest, self._options.target, self._database)
         if found.problems:
             raise ErpError(" ".join(found.problems), problems=list(found.problems))

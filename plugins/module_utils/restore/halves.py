@@ -32,6 +32,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.restore.target impor
     pg_restore_for,
     read_head,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.volumes import documents_in
 
 NAMED = 3  # differences that a sentence names
 DATABASE, DOCUMENTS = "database", "documents"
@@ -199,25 +200,25 @@ class DocumentsHalf:
     def check(self, store: Store, manifest: Manifest) -> list[str]:
         self._switch.check()
         live = self._switch.live
-        if self._into and os.path.isdir(live) and os.listdir(live) and self.last_switch() is None:
+        if self._into and os.path.isdir(live) and documents_in(live) and self.last_switch() is None:
             raise Refused(f"{live} holds files that no restore made: choose another documents_path, or mode=switch.")
         self._check_room(manifest)
         return []
 
     def _check_room(self, manifest: Manifest) -> None:
-        parent = os.path.dirname(self._switch.live)
-        room = os.statvfs(parent)
+        space = self._switch.space
+        room = os.statvfs(space)
         documents = manifest.data["documents"]
         needed = documents["bytes"] + documents["files"] * room.f_frsize  # each file ends in a block of its own
         free = room.f_bavail * room.f_frsize
         things = documents["files"] + documents["directories"] + documents["links"]
         if needed > free:
             raise ErpError(
-                f"The documents of {manifest.id} need {needed >> 20} MiB and {parent} has {free >> 20} MiB free: free space there."
+                f"The documents of {manifest.id} need {needed >> 20} MiB and {space} has {free >> 20} MiB free: free space there."
             )
         if room.f_files and things > room.f_favail:
             raise ErpError(
-                f"The documents of {manifest.id} need {things} inodes and {parent} has {room.f_favail} free: remove files there."
+                f"The documents of {manifest.id} need {things} inodes and {space} has {room.f_favail} free: remove files there."
             )
 
     def settle(self) -> None:
@@ -254,25 +255,26 @@ class DocumentsHalf:
         self.facts |= {"path": self._switch.live, "kept": self._switch.undo()}
 
     def last_switch(self) -> Switched | None:
-        parent = os.path.dirname(self._switch.live)
+        switches = [
+            (journal, DocumentsSwitch(self._path, journal.point)) for journal in directories.restored_points(self._path)
+        ]
         switched = [
-            Switched(
-                datetime.fromisoformat(journal.since),
-                journal.point,
-                bool(journal.former) and os.path.isdir(os.path.join(parent, journal.former)),
-            )
-            for journal in directories.restored_points(self._path)
-            if DocumentsSwitch(self._path, journal.point).is_switched()
+            Switched(datetime.fromisoformat(journal.since), journal.point, switch.former() != "")
+            for journal, switch in switches
+            if switch.is_switched()
         ]
         return max(switched, default=None)
 
     def live(self) -> str:
         if not os.path.isdir(self._switch.live):
             return f"there is no directory {self._switch.live}"
+        point = directories.mixed_point(self._path)
+        if point:
+            return f"half way to or from restore point {point}"
         last = self.last_switch()
         return "not restored" if last is None else f"restore point {last.point}"
 
     def drop(self, keep: timedelta, at: datetime, check_mode: bool) -> list[str]:
         if check_mode:
-            return [one.path for one in directories.former_directories(self._path) if at - one.since >= keep]
+            return [one.path for one in directories.droppable(self._path, keep, at)]
         return directories.drop_former_directories(self._path, keep, at)

@@ -20,6 +20,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.series im
     missing_names,
     place,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import same
 
 STANDARD, REPLACEMENT, CREDIT_NOTE, DEPOSIT = range(4)
 MODEL, MERCURE = "FACTURE_ADDON", "mod_facture_mercure"
@@ -117,7 +118,7 @@ def _holes(numbers: Series, live: Series | None) -> Iterator[NumberingFinding]:
         names = [
             (kept[number],) if number in kept else missing_names(first, last, number) for number in missing[:MOST_NAMED]
         ]
-        message = describe_hole(before, after, len(missing), names)
+        message = describe_hole(same(before), same(after), len(missing), names).en
         if live is not None:
             message += "; the live database has " + (", ".join(kept.values()) if kept else "the same hole")
         refs = tuple(ref for name in names for ref in name)

@@ -38,6 +38,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.restore.halves impor
     DocumentsHalf,
     Half,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.restore.switch_documents import Unfinished
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.target import TargetOptions
 
 
@@ -217,6 +218,8 @@ class _Restore:
         except (ErpError, OSError) as error:
             for half in reversed(switched):
                 half.undo()
+            if isinstance(error, Unfinished):
+                raise
             raise ErpError(f"The switch was taken back, what was live is live again: {error}") from error
 
 

@@ -259,9 +259,9 @@ def test_a_credit_from_before_is_brought_forward() -> None:
         ("223.00", "163.00"),
         ("163.00", "103.00"),
     ]
-    assert not any("brought forward" in one for one in made.assumptions)
+    assert not any("brought forward" in one.en for one in made.assumptions)
     without = report(sold, {}, bought, period=period)
-    assert [one for one in without.assumptions if "No credit is brought forward into 2026-11" in one]
+    assert [one for one in without.assumptions if "No credit is brought forward into 2026-11" in one.en]
 
 
 def test_the_franchise_deducts_nothing_and_still_owes_reverse_charges() -> None:

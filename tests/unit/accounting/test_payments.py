@@ -231,6 +231,8 @@ def test_a_finding_says_what_where_and_what_to_do() -> None:
         "subject": "FA2509-0016",
         "message": "FA2509-0016 was settled with 120.00 too much: pay it back, or convert it into a discount for a later "
         "invoice.",
+        "message_fr": "FA2509-0016 : 120,00\u00a0€ réglés en trop, à rembourser ou à convertir en réduction sur une"
+        " facture à venir.",
     }
 
 

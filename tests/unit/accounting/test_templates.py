@@ -274,7 +274,7 @@ def test_a_reason_may_be_in_a_line_and_a_free_line_needs_none() -> None:
     ],
 )
 def test_what_is_wrong_with_the_customer(severities: list[Severity], found: list[str]) -> None:
-    audits = {5: [Finding(f"check-{severity}", severity, "Hêtre", "...") for severity in severities]}
+    audits = {5: [Finding(f"check-{severity}", severity, "Hêtre", "Wrong.", "Faux.") for severity in severities]}
     assert checks(health(audits=audits)) == found
     assert checks(health(audits={1: audits[5]})) == []
 

@@ -155,7 +155,7 @@ def test_an_invoice_follows_the_delivery(delivered: date, status: Status) -> Non
 
 def test_what_the_audit_of_numbers_found_is_the_invoices_own() -> None:
     def found(name: str, severity: Severity) -> tuple[Finding, ...]:
-        return (Finding(name, severity, "FA2611-0100", "It is wrong: look at it."),)
+        return (Finding(name, severity, "FA2611-0100", "It is wrong: look at it.", "C'est faux : à voir."),)
 
     assert check("number-unique", Scene(), numbering=()).status is P
     assert check("number-unique", Scene(), numbering=None).status is U
@@ -405,7 +405,7 @@ def test_progress(percent: str, status: Status) -> None:
 
 def test_what_is_not_on_a_paper_that_cannot_be_read_is_not_known() -> None:
     subject = Scene(invoice(UNTAXED_LINE, ht="3250", vat="0")).subject(
-        PdfText(reason="is encrypted: store one without a password")
+        PdfText(reason="is encrypted: store it plain", reason_fr="est chiffré : le stocker en clair")
     )
     for rule in ("issue-date", "due-date", "currency", "pdf-matches-api", "buyer-siren", "seller-siren"):
         outcome = CHECKS[rule.replace("-", "_")](subject, RULES_BY_ID[rule])

@@ -85,11 +85,11 @@ def test_without_a_pdf_nothing_is_said_of_the_paper() -> None:
 
 
 def test_a_pdf_that_cannot_be_read_fails_nothing() -> None:
-    unreadable = PdfText(reason="is encrypted: store one without a password")
+    unreadable = PdfText(reason="is encrypted: store it plain", reason_fr="est chiffré : le stocker en clair")
     results = {one.rule: one for one in audit_invoice(subject(None, pdf=unreadable))}
     assert results["pdf-present"].status is PASS
     assert results["pdf-readable"].status is UNKNOWN
-    assert results["escompte"].message == "Its PDF is encrypted: store one without a password."
+    assert results["escompte"].message == "Its PDF is encrypted: store it plain."
     assert not [one.rule for one in results.values() if one.status is FAIL]
 
 
@@ -248,7 +248,7 @@ PLAYED = Rule(
     tolerated=words("margin"),
     forbidden=words("escompte"),
     wrong=words("art259_1"),
-    remedy="print it",
+    remedy=Words("l'imprimer", "print it"),
 )
 
 
@@ -301,6 +301,7 @@ def test_a_result_can_be_shown() -> None:
         "status": "fail",
         "severity": "error",
         "message": "Sentence: nothing was found; print it.",
+        "message_fr": "Phrase : rien n'a été trouvé ; l'imprimer.",
         "evidence": [],
         "sources": ["a law"],
     }

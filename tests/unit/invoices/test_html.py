@@ -76,8 +76,8 @@ def test_data_for_the_script_cannot_leave_it() -> None:
     page = Page(render_html(report()))
     words, results = (json.loads(text) for text in page.text_of("script")[:2])
     assert CLOSING in words["fr"]["words"]["verdict.sentence"]
-    messages = [result[3] for result in results["invoices"]["1"]]
-    assert f"Nobody knows: ask {CLOSING}." in messages
+    said = [results["sentences"][result[3]] for result in results["invoices"]["1"]]
+    assert {"en": f"Nobody knows: ask {CLOSING}.", "fr": f"En français : Nobody knows: ask {CLOSING}."} in said
 
 
 def test_what_turns_text_around_or_is_no_text_is_taken_out() -> None:
@@ -138,8 +138,13 @@ def test_everything_is_there_before_the_script_runs_in_french() -> None:
         "21/11/2026 09:30",
         "30/06/2027",
         "unheard-of",
+        "En français : The rate is too low: write the legal one.",
+        "Son PDF n'a pas de texte : le lire.",
+        "Préparation, pas une déclaration.",
+        "non réglée",
     ):
         assert words in text
+    assert "Its PDF holds no text" not in text
 
 
 def test_every_word_of_the_page_is_known_in_both_languages() -> None:

@@ -34,7 +34,8 @@ READ = pdf_facts(PdfText(pages=("text",), sha256="ab", size=12))
 
 
 def result(rule: str, status: Status = Status.FAIL, severity: Severity = ERROR, message: str = "") -> Result:
-    return Result(rule, status, severity, message or f"{rule} is wrong: mend it.", (), ("C. com. L441-9, I",))
+    said = message or f"{rule} is wrong: mend it."
+    return Result(rule, status, severity, said, f"{said} (fr)", (), ("C. com. L441-9, I",))
 
 
 def audited(number: int, *results: Result) -> Audited:
@@ -96,10 +97,13 @@ def test_what_other_sections_find_counts_and_is_shown_once() -> None:
     ref = one.subject.invoice.ref
     findings = {
         "vat": [
-            Finding("vat-charged-abroad", WARNING, ref, "It charges VAT abroad."),
-            Finding("vat-overpaid", INFO, ref, "It was overpaid."),
+            Finding("vat-charged-abroad", WARNING, ref, "It charges VAT abroad.", "TVA facturée à l'étranger."),
+            Finding("vat-overpaid", INFO, ref, "It was overpaid.", "Trop-perçu."),
         ],
-        "numbering": [Finding("number-gap", ERROR, "FA", "2 is missing."), Finding("number-gap", ERROR, "FA", "4 is.")],
+        "numbering": [
+            Finding("number-gap", ERROR, "FA", "2 is missing.", "Le 2 manque."),
+            Finding("number-gap", ERROR, "FA", "4 is.", "Le 4 aussi."),
+        ],
     }
     report = build_report(gathered(one, findings=findings))
     assert [(found["section"], found["check"], found["invoice"]) for found in report["findings"]] == [
@@ -120,8 +124,18 @@ def test_what_is_not_known_is_asked_for_once() -> None:
     report = build_report(gathered(audited(2, ask, form), audited(1, ask, other)))
     refs = [one["ref"] for one in report["invoices"]]
     assert report["undetermined"] == [
-        {"message": ask.message, "rules": ["seller-capital", "seller-legal-form"], "invoices": sorted(refs)},
-        {"message": "Its PDF is encrypted.", "rules": ["issue-date"], "invoices": [refs[1]]},
+        {
+            "message": ask.message,
+            "message_fr": ask.message_fr,
+            "rules": ["seller-capital", "seller-legal-form"],
+            "invoices": sorted(refs),
+        },
+        {
+            "message": "Its PDF is encrypted.",
+            "message_fr": "Its PDF is encrypted. (fr)",
+            "rules": ["issue-date"],
+            "invoices": [refs[1]],
+        },
     ]
     assert report["verdict"] == {
         "level": "undetermined",

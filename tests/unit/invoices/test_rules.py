@@ -96,7 +96,8 @@ def test_a_rule_can_be_shown(rule: Rule) -> None:
     if any(level.severity is Severity.ERROR for level in rule.levels):
         assert rule.sources
     if rule.check == "mention" and rule.absence is not Status.NOT_APPLICABLE:
-        assert rule.remedy and not rule.remedy.endswith(".")
+        for remedy in (rule.remedy.en, rule.remedy.fr):
+            assert remedy and not remedy.endswith(".")
 
 
 def test_what_may_be_unknown_can_be_asked_for() -> None:

@@ -47,6 +47,8 @@ def test_the_rate_begins_again_with_each_phase() -> None:
     state = {"phase": "documents", "read": 10 << 20, "files": 3}
     assert progress_line(state, before, 10, 40) == "documents, 3 files, 10.0 MiB, 1.0 MiB/s, 40 s"
     assert progress_line({"phase": "database", "read": 0, "files": 0}, {}, 10, 10) == "database, 0 B, 10 s"
+    waiting = {"phase": "waiting for 1 pod(s) to end"}
+    assert progress_line(waiting, waiting, 10, 20) == "waiting for 1 pod(s) to end, 20 s"
 
 
 def test_the_file_is_there_during_the_run_and_gone_after_it(tmp_path: pathlib.Path) -> None:
