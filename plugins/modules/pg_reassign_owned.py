@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - arcodange.erp.attributes
   - arcodange.erp.database
   - arcodange.erp.database.session
+  - arcodange.erp.ownership
 attributes:
   check_mode:
     support: full
@@ -34,8 +35,7 @@ attributes:
     support: full
 options:
   db_host:
-    description:
-      - Host name or address of PostgreSQL, or the directory of its Unix socket. A pooler may be between, also in transaction mode.
+    description: Host name or address of PostgreSQL, or the directory of its Unix socket.
     type: str
     required: true
   db_user:
@@ -47,25 +47,6 @@ options:
     description: The role that is to own everything.
     type: str
     required: true
-  from_roles:
-    description:
-      - The roles whose objects move. Every role but O(db_owner) when empty.
-      - A role that does not exist any more owns nothing, and is no error.
-    type: list
-    elements: str
-    default: []
-  except_roles:
-    description: Roles whose objects stay, and whose schemas are not looked into, for example that of a provisioner who is no superuser.
-    type: list
-    elements: str
-    default: []
-  schemas:
-    description:
-      - The schemas to look into. When empty, all but those that belong to a superuser or to one of O(except_roles); C(public) always.
-      - What lies in no schema, such as a large object, is always looked at.
-    type: list
-    elements: str
-    default: []
   functions:
     description:
       - Functions of superusers that move nevertheless, in the schemas that are looked into.

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -18,8 +17,8 @@ import pytest
 from tests.support.dolibarr import StandIn
 from tests.support.invoice_audits import SELLER, documents_at
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 KEY, S3_SECRET = "planted-key-2f4c", "planted-s3-secret-aa17"
 ERRORS = "3 errors, "
 
@@ -47,19 +46,7 @@ def play(url: str, home: pathlib.Path, *words: str, **settings: object) -> subpr
     }
     inventory = home / "inventory.json"
     inventory.write_text(json.dumps({"erp_planted": {"hosts": {"here": host}}}), encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "no_proxy": "*",
-        "COLUMNS": "1000",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-        "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-    }
+    environment = playbook_environment(home, ANSIBLE_SHOW_CUSTOM_STATS="1")
     command = [str(PLAYBOOK), "playbooks/audit.yml", "-i", str(inventory), "-e", "env=planted"]
     for word in ("invoices=FA2505-0009", *words):
         command += ["-e", word] if "=" in word else [word]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -17,8 +16,8 @@ import pytest
 
 from tests.support.dolibarr import StandIn
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 KEY, WRONG = "planted-key-7c1e90", "planted-wrong-key-44d2"
 
 
@@ -41,18 +40,7 @@ def play(
     }
     inventory = home / "inventory.json"
     inventory.write_text(json.dumps({"erp_planted": {"hosts": {"here": host}}}), encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "no_proxy": "*",
-        "COLUMNS": "1000",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-    }
+    environment = playbook_environment(home)
     command = [str(PLAYBOOK), "playbooks/facts.yml", "-i", str(inventory), "-e", "env=planted"]
     for word in words:
         command += ["-e", word] if "=" in word else [word]

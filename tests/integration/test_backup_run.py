@@ -22,6 +22,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup import progre
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import write_record
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import encode, restore_point_id
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.postgres.snapshot import open_snapshot
 from tests.support.databases import Cluster, Database
 from tests.support.faults import FaultProxy
 from tests.support.quirks import QuirkyProxy
@@ -298,6 +299,13 @@ def test_a_session_that_is_lost_on_the_way_commits_nothing(scene: Scene, tmp_pat
         scene.back_up(pg_bindir=str(bindir))
     assert "\n" not in str(caught.value)
     assert scene.bucket.keys() == set()
+
+
+def test_a_session_that_is_lost_does_not_hide_what_went_wrong_before(scene: Scene) -> None:
+    kill = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'arcodange.erp'"
+    with pytest.raises(ErpError, match="the dump failed"), open_snapshot(scene.options().database, None):
+        scene.database.execute(kill)
+        raise ErpError("the dump failed.")
 
 
 def test_a_figure_that_cannot_be_read_takes_the_dump_back(scene: Scene) -> None:

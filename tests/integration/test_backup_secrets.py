@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -17,13 +16,13 @@ import pytest
 
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.restore_points import Scene, programs, run_module, small_database
 from tests.support.stores import Store
 
 UNIQUE_ID = "planted-unique-id-3e1f"
 S3_SECRET = "planted/s3+secret-77aa"
 WRONG_PASSWORD = "planted-wrong-password-90bc"
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 
 
 @pytest.fixture
@@ -78,15 +77,7 @@ def play(scene: Scene, tmp_path: pathlib.Path, password: str, *words: str) -> su
     }
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"erp_secret": {"hosts": {"here": settings}}}), encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(tmp_path / "home"),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(tmp_path / "home"),
-        "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
-    }
+    environment = playbook_environment(tmp_path, HOME=str(tmp_path / "home"), ANSIBLE_HOME=str(tmp_path / "home"))
     command = [
         str(PLAYBOOK),
         "playbooks/backup.yml",

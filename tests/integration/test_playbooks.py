@@ -9,13 +9,12 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK
 
-ANSIBLE_PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 INCOMPLETE = """
 erp_half:
   hosts:
@@ -36,7 +35,7 @@ def play(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "COLUMNS": "1000",
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [str(ANSIBLE_PLAYBOOK), f"playbooks/{name}.yml", *arguments]
+    command = [str(PLAYBOOK), f"playbooks/{name}.yml", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -27,12 +27,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options i
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce import run_quiesce
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import QuiesceOptions
 from tests.integration.test_backup_secrets import Onlooker
-from tests.integration.test_playbooks import ANSIBLE_PLAYBOOK, sentence
+from tests.integration.test_playbooks import sentence
 from tests.support.background import during
 from tests.support.databases import Cluster
 from tests.support.kubernetes import FakeCluster
 from tests.support.paths import ROOT
-from tests.support.restore_points import environment
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.restore_scene import INSTANCE, UNIQUE_ID, Live, Series, series
 from tests.support.stores import Store
 
@@ -130,17 +130,9 @@ class House:
     def play(self, names: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Type playbooks, one after the other."""
         playbooks = [f"playbooks/{name}.yml" for name in names.split()]
-        command = [str(ANSIBLE_PLAYBOOK), "-i", str(self.inventory), *playbooks, "-e", "env=house", *words]
-        variables = environment(
-            HOME=str(self.place / "home"),
-            ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"),
-            ANSIBLE_HOME=str(self.place / "home"),
-            ANSIBLE_LOCAL_TEMP=str(self.place / "local"),
-            ANSIBLE_REMOTE_TEMP=str(self.place / "remote"),
-            COLUMNS="1000",
-            ANSIBLE_NOCOLOR="1",
-            **self.kube.environment(),
-        )
+        command = [str(PLAYBOOK), "-i", str(self.inventory), *playbooks, "-e", "env=house", *words]
+        home = str(self.place / "home")
+        variables = playbook_environment(self.place, HOME=home, ANSIBLE_HOME=home, **self.kube.environment())
         return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
     def check_no_secret(self, output: str, processes: set[str]) -> None:
@@ -265,4 +257,28 @@ def test_a_restore_that_fails_and_one_that_was_stopped_end_with_a_running_doliba
     resumed = house.play("restore", "-e", "resume=true", *words)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert house.live.state() == before
+    house.check_up()
+
+
+def test_a_recovery_that_restores_on_the_way(house: House) -> None:
+    before = house.live.state()
+    house.kube.add_longhorn_volume("pvc-erp-documents", "attached", "healthy", {"pi1": "running"})
+    words = ("-e", f"restore={OLDER}", "-e", "erp_recovery_timeout=20", "-e", "erp_recovery_pause=0.2")
+    assert sentence(house.play("recover", *words)) == (
+        "This changes what is live in house: add -e confirm=house to restore on the way."
+    )
+    done = house.play("recover", *words, "-e", "confirm=house")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The ERP is up." in done.stdout
+    assert house.events() == [
+        "erp_database_info",
+        "erp_restore (looks)",
+        "scale 0",
+        "erp_backup",
+        "erp_backup_info",
+        "erp_restore",
+        "erp_database_info",
+        "scale 1",
+    ]
+    assert house.live.state() != before
     house.check_up()

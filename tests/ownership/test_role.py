@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -16,10 +15,10 @@ from typing import Any
 from tests.support.databases import Database
 from tests.support.ownership import PASSWORD, House, make_object
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.restore_points import Ended
 from tests.support.restore_scene import run_module
 
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 MODULES = "ansible_collections.arcodange.erp.plugins.modules."
 
 
@@ -90,17 +89,7 @@ class Operator:
         inventory = self.home / "inventory.json"
         host = {**self.settings, **settings}
         inventory.write_text(json.dumps({"erp_house": {"hosts": {"here": host}}}), encoding="utf-8")
-        variables = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self.home),
-            "LC_ALL": "C.UTF-8",
-            "COLUMNS": "1000",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_HOME": str(self.home / "ansible"),
-            "ANSIBLE_LOCAL_TEMP": str(self.home / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(self.home / "remote"),
-        }
+        variables = playbook_environment(self.home)
         command = [str(PLAYBOOK), "playbooks/ownership.yml", "-i", str(inventory), "-e", "env=house", "-vvvv", *words]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
         output = done.stdout + done.stderr

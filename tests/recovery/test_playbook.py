@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
 
 from tests.support.databases import Cluster, Database
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.recovery_scene import CLAIM, ERP, NAMESPACE, SECRET_NAME, Scene, outage, ready
 from tests.support.stores import Store
-
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 
 
 def play(
@@ -55,19 +53,7 @@ def play(
     }
     inventory = home / "inventory.json"
     inventory.write_text(json.dumps({"erp_planted": {"hosts": {"here": host}}}), encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "no_proxy": "*",
-        "COLUMNS": "1000",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-        "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-    }
+    environment = playbook_environment(home, ANSIBLE_SHOW_CUSTOM_STATS="1")
     command = [str(PLAYBOOK), f"playbooks/{name}.yml", "-i", str(inventory), "-e", "env=planted", *words]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -16,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_backup_secrets import PLAYBOOK, Onlooker
+from tests.integration.test_backup_secrets import Onlooker
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.restore_scene import UNIQUE_ID, Live, Series, run_module, series
 from tests.support.restores import programs_with
 from tests.support.stores import Store
@@ -133,17 +133,7 @@ def play(live: Live, tmp_path: pathlib.Path, *words: str) -> Played:
     }
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"erp_secret": {"hosts": {"here": settings}}}), encoding="utf-8")
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(tmp_path / "home"),
-        "LC_ALL": "C.UTF-8",
-        "COLUMNS": "1000",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(tmp_path / "home"),
-        "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
-    }
+    environment = playbook_environment(tmp_path, HOME=str(tmp_path / "home"), ANSIBLE_HOME=str(tmp_path / "home"))
     command = [str(PLAYBOOK), "playbooks/restore.yml", "-i", str(inventory), "-e", "env=secret", "-vvvv", "--diff"]
     done = subprocess.run([*command, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     told = log.read_text().split() if log.exists() else []

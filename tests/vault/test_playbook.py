@@ -23,10 +23,10 @@ from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt
 
 from ansible_collections.arcodange.erp.plugins.action import vault_unseal as action
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK, playbook_environment
 from tests.support.restore_scene import run_module
 from tests.support.vault import FakeVault, share
 
-PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 MODULE = "ansible_collections.arcodange.erp.plugins.modules.vault_unseal"
 WRONG = share("planted wrong key")
 # What makes the terminal given as standard input the one that controls the program.
@@ -64,20 +64,7 @@ PLAY = """
 
 
 def environment(home: pathlib.Path) -> dict[str, str]:
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "TERM": "xterm",
-        "no_proxy": "*",
-        "COLUMNS": "1000",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_LOCAL_TEMP": str(home / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
-        "ANSIBLE_LOG_PATH": str(home / "ansible.log"),
-    }
+    return playbook_environment(home, TERM="xterm", ANSIBLE_LOG_PATH=str(home / "ansible.log"))
 
 
 def command(home: pathlib.Path, play: str, **variables: Any) -> list[str]:

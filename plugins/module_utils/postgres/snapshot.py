@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -84,7 +84,8 @@ def open_snapshot(options: DatabaseOptions, lock: str | None) -> Iterator[Snapsh
         except psycopg.Error as error:
             raise explain(options, "read", error) from error
         finally:
-            if not connection.closed:
+            # A session that was lost needs none, and must not hide what was said of it.
+            with suppress(psycopg.Error):
                 connection.rollback()
 
 
