@@ -15,9 +15,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.test_playbooks import ANSIBLE_PLAYBOOK, sentence
+from tests.integration.test_playbooks import sentence
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
+from tests.support.playbooks import PLAYBOOK
 from tests.support.restore_points import environment
 from tests.support.restore_scene import INSTANCE, Live, Series, series
 from tests.support.stores import Store
@@ -93,7 +94,7 @@ class Operator:
     def restore(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Type the playbook with these words."""
         command = [
-            str(ANSIBLE_PLAYBOOK),
+            str(PLAYBOOK),
             "-i",
             str(self._inventory),
             "playbooks/restore.yml",
