@@ -198,7 +198,7 @@ def test_one_side_alone(stand_in: StandIn) -> None:
     suppliers = facts(stand_in, gather_subset=["third_parties", "payments"], suppliers_only=True)
     assert [one["id"] for one in suppliers["third_parties"]["list"]] == [7, 8, 9, 11]
     assert suppliers["third_parties"]["audit"]["not_audited"] == [
-        {"id": 11, "name": "Ancien Fournisseur Orme", "reason": "closed"}
+        {"id": 11, "name": "Ancien Fournisseur Orme", "reason": "closed", "reason_fr": "fermé"}
     ]
     payments = suppliers["payments"]
     assert payments["side"] == "suppliers"
