@@ -66,6 +66,11 @@ def test_three_in_the_morning(
         plan = play(scene, tmp_path, "recover", "--check")
         assert plan.returncode == 0, plan.stdout + plan.stderr
         assert "3 of 3 replicas are sealed.  -> unseal" in plan.stdout and "-> start" in plan.stdout
+        looked = play(
+            scene, tmp_path, "check", "--check", "-e", f"dest={tmp_path / 'check.json'}", erp_s3_bucket="none"
+        )
+        assert looked.returncode == 0, looked.stdout + looked.stderr
+        assert not (tmp_path / "check.json").exists()
         assert scene.kube.refused == [] and all(replica.sealed for replica in scene.vault.replicas)
         scene.kube.refuse_writes = False
         done = play(scene, tmp_path, "recover", "-vvvv", "--diff")
