@@ -120,7 +120,7 @@ check:
     counts:
       description: How many there are of each state.
       type: dict
-    items:
+    checks:
       description: Everything that was checked, the worst first, each with C(check), C(state), C(subject), C(message) and C(advice).
       type: list
       elements: dict

@@ -147,7 +147,7 @@ journal:
   returned: success
   type: list
   elements: dict
-items:
+checks:
   description: Everything that was looked at, each with C(check), C(state), C(subject), C(message) and C(advice).
   returned: success
   type: list

@@ -81,7 +81,7 @@ def test_three_in_the_morning(
         checked = play(scene, tmp_path, "check", "--diff", "-e", f"dest={tmp_path / 'check.json'}", **store)
         assert checked.returncode == 0, checked.stdout + checked.stderr
         report = json.loads((tmp_path / "check.json").read_text())
-        states = {item["check"]: item["state"] for item in report["items"]}
+        states = {item["check"]: item["state"] for item in report["checks"]}
         assert (states["vault"], states["owners"], states["restore_point"]) == ("pass", "pass", "error")
         user, password = scene.credentials()
         key = scene.dolibarr.key("ai_agent")

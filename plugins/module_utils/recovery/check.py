@@ -117,7 +117,7 @@ def run_check(cluster: Cluster | None, options: CheckOptions, check_mode: bool, 
         "state": state,
         "checked": now.isoformat(timespec="seconds"),
         "counts": counts(items),
-        "items": [item.to_json() for item in sorted(items, key=lambda item: STATES.index(item.state))],
+        "checks": [item.to_json() for item in sorted(items, key=lambda item: STATES.index(item.state))],
     }
     answer = {
         "changed": False,

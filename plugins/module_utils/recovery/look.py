@@ -162,7 +162,7 @@ def _result(seen: _Seen, options: LookOptions, journal: list[dict[str, Any]]) ->
         "steps": steps,
         "next": asdict(decision) | {"takes_over": bool(world.service.holder)},
         "journal": journal,
-        "items": [item.to_json() for item in seen.items],
+        "checks": [item.to_json() for item in seen.items],
         "findings": found,
         "complete": is_complete(seen, options),
         "serves": world.service.serves,
