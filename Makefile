@@ -96,6 +96,7 @@ lint: test-tools ## ansible-lint, production profile
 	@$(AT_HOME) $(BIN)/ansible-lint
 
 docs: tree ## lint of the modules' and roles' documentation
+	@mkdir -p .cache/home
 	@cd $(TREE) && $(AT_HOME) $(BIN)/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 changelog: test-tools ## lint of the changelog fragments
