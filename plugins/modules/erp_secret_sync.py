@@ -83,8 +83,6 @@ lease_seconds:
   sample: 3600
 """
 
-import time
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +110,7 @@ def main() -> None:
     try:
         options = SyncOptions(**{name: module.params[name] for name in SPEC})
         cluster = connect(kubernetes_options(module.params), module.check_mode)
-        facts = sync_secret(cluster, options, module.check_mode, lambda: datetime.now(UTC), time.sleep)
+        facts = sync_secret(cluster, options, module.check_mode)
     except ErpError as error:
         module.fail_json(msg=str(error), outcome=error.outcome, **error.facts)
     module.exit_json(**facts)

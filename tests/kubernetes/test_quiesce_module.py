@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes import client, quiesce
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     APPLICATION,
@@ -44,7 +45,7 @@ class Scene:
         self.kubeconfig = str(kube.kubeconfig(place / "kubeconfig"))
         self.capture = capture
         self.patch = monkeypatch
-        fast = quiesce.Clock(
+        fast = Clock(
             lambda: datetime.now(UTC), lambda: time.monotonic() * SPEED, lambda seconds: time.sleep(seconds / SPEED)
         )
         monkeypatch.setattr(quiesce, "Clock", lambda: fast)

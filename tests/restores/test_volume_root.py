@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import itertools
 import os
 import pathlib
@@ -156,7 +157,7 @@ def test_a_restore_stopped_before_it_is_switched(scene: Scene) -> None:
     for moment in itertools.count(1):
         volume = scene.volume()
         old = documents_in(volume)
-        killed = kill_at(moment, lambda at=volume: restored(at))  # type: ignore[misc]
+        killed = kill_at(moment, functools.partial(restored, volume))
         now = documents_in(volume)
         assert {**now, b".": None} == {**old, b".": None}
         restored(volume).switch()

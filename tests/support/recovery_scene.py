@@ -12,11 +12,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import sql
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.client import connect
@@ -29,19 +29,17 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
     VAULT_DYNAMIC_SECRET,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options import KubernetesOptions
-from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce import Clock as QuiesceClock
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce import run_quiesce
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import QuiesceOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import DatabaseOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.database_info import InfoOptions, read_info
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.judging import Probe
-from ansible_collections.arcodange.erp.plugins.module_utils.recovery.look import Clock, LookOptions, look
+from ansible_collections.arcodange.erp.plugins.module_utils.recovery.look import LookOptions, look
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.reading import Watched
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.secret_sync import SyncOptions, sync_secret
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.steps import END, STOP, Wish
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.client import VaultOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.keys import read_keys
-from ansible_collections.arcodange.erp.plugins.module_utils.vault.unseal import Clock as VaultClock
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.unseal import run_unseal
 from tests.support.databases import Cluster as Postgres
 from tests.support.databases import Database
@@ -53,6 +51,7 @@ NAMESPACE, ERP, CLAIM, SECRET_NAME, SOURCE = "erp", "erp", "erp-documents", "vso
 VOLUME = f"pvc-{CLAIM}"
 LABELS = {"app.kubernetes.io/name": "erp", "app.kubernetes.io/instance": "erp"}
 LONG_AGO = "2026-01-01T00:00:00+00:00"
+QUICK = Clock(sleep=lambda _seconds: time.sleep(0.02))
 
 
 @dataclass
@@ -247,7 +246,7 @@ class Operator:
         )
 
     def look(self) -> dict[str, Any]:
-        return look(self.cluster, self.options, Clock())
+        return look(self.cluster, self.options)
 
     def run(self) -> dict[str, Any]:
         """Look, act, look again, until the end; the last look."""
@@ -282,7 +281,7 @@ class Operator:
             timeout=5,
             settle=0.2,
         )
-        run_quiesce(self.cluster, options, False, QuiesceClock(sleep=lambda _seconds: _nap()))
+        run_quiesce(self.cluster, options, False, QUICK)
 
     def hold(self, seen: dict[str, Any]) -> None:
         self._quiesce("quiesced", seen)
@@ -291,11 +290,11 @@ class Operator:
         self._quiesce("running", seen)
 
     def unseal(self, _seen: dict[str, Any]) -> None:
-        run_unseal(self.vault, self.keys, False, VaultClock(sleep=lambda _seconds: _nap()))
+        run_unseal(self.vault, self.keys, False, QUICK)
 
     def sync(self, seen: dict[str, Any]) -> None:
         options = SyncOptions(NAMESPACE, SECRET_NAME, seen["secret_version"], timeout=1, pause=0.02)
-        sync_secret(self.cluster, options, False, lambda: datetime.now(UTC), lambda _seconds: _nap())
+        sync_secret(self.cluster, options, False, QUICK)
 
     def probe(self, seen: dict[str, Any]) -> None:
         user, password = self.scene.credentials()
@@ -312,7 +311,3 @@ class Operator:
         if self.options.wish.restore == "broken":
             raise ErpError("The restore point is not whole.")
         self.options = replace(self.options, restored=self.options.wish.restore)
-
-
-def _nap() -> None:
-    time.sleep(0.02)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     DEPLOYMENT,
@@ -22,7 +23,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
     Conflict,
     Kind,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_deployment import Clock
 from tests.support.kubernetes_objects import merge
 
 START = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.client import VaultOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.keys import read_keys
-from ansible_collections.arcodange.erp.plugins.module_utils.vault.unseal import Clock, run_unseal
+from ansible_collections.arcodange.erp.plugins.module_utils.vault.unseal import run_unseal
 from tests.support.vault import FakeVault
 
 

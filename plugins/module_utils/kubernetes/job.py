@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.job_entry import WORK
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import name_of
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     CLAIM,
     JOB,
@@ -34,7 +35,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state
     condition,
     container_state,
     holders,
-    name_of,
     nodes_for,
     progress_in,
     result_of,
@@ -146,19 +146,22 @@ class JobRun:
                 return
         raise ErpError(late())
 
+    @property
+    def _claim(self) -> str | None:
+        """The claim that the work needs; None when it needs no documents."""
+        return self._options.settings.claim if WORK[self._options.task.module].documents else None
+
     def _others(self) -> list[Body]:
         """The other pods that use the claim."""
-        claim = self._options.settings.claim
-        if not claim or not WORK[self._options.task.module].documents:
+        if not self._claim:
             return []
-        return holders(self._cluster.list(POD, self._options.namespace), claim, self.name)
+        return holders(self._cluster.list(POD, self._options.namespace), self._claim, self.name)
 
     def _nodes(self) -> list[str]:
         """Where the pod must run to share a claim that one node may mount."""
-        claim = self._options.settings.claim
-        if not claim or not WORK[self._options.task.module].documents:
+        claim, namespace = self._claim, self._options.namespace
+        if not claim:
             return []
-        namespace = self._options.namespace
         found = self._cluster.get(CLAIM, claim, namespace)
         if found is None:
             raise ErpError(

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.job_entry import WORK
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import name_of
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import JOB, POD, SECRET, Body, Cluster
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state import (
     WATCHED,
@@ -19,7 +20,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state
     begun_by,
     condition,
     exclusive,
-    name_of,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.pod_template import GRACE, Task, label
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_pods import (

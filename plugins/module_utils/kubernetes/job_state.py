@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.job_entry import WORK
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import find_condition, name_of
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import Body
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.pod_template import CONTAINER, JOB_LABEL
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import claims_of
@@ -22,12 +23,6 @@ ABANDONED = timedelta(minutes=2)
 COMING = ("ContainerCreating", "PodInitializing")
 # Shared by the pods of one node only.
 ONE_NODE = {"ReadWriteOnce"}
-
-
-def name_of(body: Body) -> str:
-    """The name of an object."""
-    name: str = body["metadata"]["name"]
-    return name
 
 
 def annotation(job: Body, name: str) -> str:
@@ -101,8 +96,7 @@ def waiting_for(pod: Body | None, others: Sequence[Body]) -> str:
     """Why the container does not run yet."""
     if pod is None:
         return "there is no pod yet"
-    conditions = pod.get("status", {}).get("conditions") or []
-    scheduled: Body = next((one for one in conditions if one["type"] == "PodScheduled"), {})
+    scheduled = find_condition(pod, "PodScheduled")
     reasons = []
     if scheduled.get("status") == "False":
         reasons.append(f"not scheduled: {scheduled.get('message') or scheduled.get('reason')}")

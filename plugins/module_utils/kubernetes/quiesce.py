@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     JOB,
@@ -24,7 +25,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_deployment import (
     PERIOD,
-    Clock,
     HeldDeployment,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_holds import (

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Optional, TypeVar
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     DEPLOYMENT,
@@ -33,15 +32,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_r
 PERIOD = 1.0  # seconds between two looks
 CONFLICTS = 10  # tries to write a Deployment whose status changes all the time
 Made = TypeVar("Made", bound=Optional[Record])  # noqa: UP045 - pylint knows no | here
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time, and waiting."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 class HeldDeployment:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import find_condition
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import Body
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import claims_of
 
@@ -88,15 +89,9 @@ def sort_pods(pods: list[Body], jobs: list[Body], deployment: Body, cron_jobs: f
     return Pods(tuple(application), tuple(scheduled), tuple(others), tuple(ours))
 
 
-def _condition(body: Body, kind: str) -> Body | None:
-    conditions = body.get("status", {}).get("conditions") or []
-    return next((each for each in conditions if each["type"] == kind), None)
-
-
 def lost(node: Body | None) -> bool:
     """Say whether a node is gone or silent."""
-    ready = _condition(node, "Ready") if node else None
-    return ready is None or ready["status"] != "True"
+    return node is None or find_condition(node, "Ready").get("status") != "True"
 
 
 def why_it_stays(pod: Body, node_lost: bool | None, now: datetime) -> str:
@@ -121,7 +116,7 @@ def why_it_stays(pod: Body, node_lost: bool | None, now: datetime) -> str:
 
 def why_not_ready(pod: Body) -> str:
     """Why a pod is not ready, in the cluster's words."""
-    scheduled = _condition(pod, "PodScheduled")
+    scheduled = find_condition(pod, "PodScheduled")
     if scheduled and scheduled["status"] != "True":
         return f"not scheduled: {scheduled.get('message') or scheduled.get('reason')}"
     status = pod.get("status", {})

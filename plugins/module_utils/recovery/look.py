@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import Cluster
@@ -62,14 +61,6 @@ class LookOptions:
     failure: str = ""
     timeout: float = 300
     pause: float = 3
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time, which tests bend."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], None] = time.sleep
 
 
 def look(cluster: Cluster, options: LookOptions, clock: Clock | None = None) -> dict[str, Any]:

@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import (
+    find_condition,
+    name_of,
+    namespace_of,
+)
+
 LONGHORN_DRIVER = "driver.longhorn.io"
 JOB_LABEL = "recurring-job.longhorn.io/"
 GROUP_LABEL = "recurring-job-group.longhorn.io/"
@@ -236,22 +242,6 @@ def read_dynamic_secret(namespace: str, name: str, secret: Body | None, source: 
         renewed=datetime.fromtimestamp(renewed, UTC) if renewed else None,
         lease_seconds=int((status.get("secretLease") or {}).get("duration") or 0),
     )
-
-
-def name_of(body: Body) -> str:
-    """The name of an object."""
-    return str(body["metadata"]["name"])
-
-
-def namespace_of(body: Body) -> str:
-    """The namespace of an object; empty for one of the whole cluster."""
-    return str(body["metadata"].get("namespace") or "")
-
-
-def find_condition(body: Body, kind: str) -> Body:
-    """A condition in the status of an object; empty when it has none of this kind."""
-    conditions = (body.get("status") or {}).get("conditions") or []
-    return next((one for one in conditions if one.get("type") == kind), {})
 
 
 def instant(text: Any) -> datetime | None:

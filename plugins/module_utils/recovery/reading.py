@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.bodies import name_of
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     CLAIM,
     CRON_JOB,
@@ -25,6 +27,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
     Body,
     Cluster,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_pods import selects
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_record import Record, read_record
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.objects import (
     LONGHORN_DRIVER,
@@ -34,7 +37,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.recovery.objects imp
     Pod,
     RecurringJob,
     Workload,
-    name_of,
     read_dynamic_secret,
     read_longhorn_volume,
     read_node,
@@ -136,7 +138,7 @@ class _Reading:
         volumes: list[Body] = self._try("storage", lambda: self._cluster.list(LONGHORN_VOLUME), [])
         replicas: list[Body] = self._try("storage", lambda: self._cluster.list(LONGHORN_REPLICA), [])
         return tuple(
-            self._try("claims", lambda name=name: self._claim(name, volumes, replicas), None)  # type: ignore[misc]
+            self._try("claims", partial(self._claim, name, volumes, replicas), None)
             or Claim(self._watched.namespace, name, "")
             for name in self._watched.claims
         )
@@ -161,7 +163,6 @@ class _Reading:
     def _workload(self, body: Body, pods: list[Pod]) -> Workload:
         watched = self._watched
         spec, status = body["spec"], body.get("status") or {}
-        labels = set(spec["selector"].get("matchLabels", {}).items())
         containers = spec["template"]["spec"].get("containers") or [{}]
         return Workload(
             namespace=watched.namespace,
@@ -169,7 +170,9 @@ class _Reading:
             wanted=int(spec.get("replicas", 1)),
             ready=_ready(body["metadata"], status),
             image=str(containers[0].get("image") or ""),
-            pods=tuple(pod for pod in pods if pod.namespace == watched.namespace and labels <= set(pod.labels.items())),
+            pods=tuple(
+                pod for pod in pods if pod.namespace == watched.namespace and selects(spec["selector"], pod.labels)
+            ),
         )
 
     def _secret(self) -> DynamicSecret:

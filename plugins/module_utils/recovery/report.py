@@ -46,17 +46,16 @@ def report(
     if done:
         lines += ["", f"Done in {sum(entry['seconds'] for entry in done):.1f} s"]
         lines += [_entry(entry) for entry in done]
-    remains = [item for item in found if item["state"] != "pass"]
-    if remains:
+    if found:
         lines += ["", "Remains"]
-        for item in remains:
+        for item in found:
             lines.append(f"  {item['state']:<12} {item['message']}")
             lines += [f"  {'':<12} -> {item['advice']}"] if item["advice"] else []
     return [*lines, "", *_verdict(steps, decision, service, wish)]
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    would = f"  -> {step['would']}" if step["would"] not in ("", "report") else ""
+    would = f"  -> {step['would']}" if step["would"] else ""
     return f"{step['number']} {step['step']:<10} {MARKS[step['state']]:<6} {step['message']}{would}"
 
 

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     SECRET,
@@ -30,18 +29,13 @@ class SyncOptions:
     pause: float = 2
 
 
-def sync_secret(
-    cluster: Cluster,
-    options: SyncOptions,
-    check_mode: bool,
-    now: Callable[[], datetime],
-    sleep: Callable[[float], None],
-) -> dict[str, Any]:
+def sync_secret(cluster: Cluster, options: SyncOptions, check_mode: bool, clock: Clock | None = None) -> dict[str, Any]:
     """Delete the Secret so that the operator asks Vault for new credentials, and wait for them.
 
     The operator takes no other hint: it renews a lease only when most of it is over, also after a restart.
     Nothing is done when the Secret has become another one meanwhile.
     """
+    clock = clock or Clock()
     before = _read(cluster, options)
     where = f"{options.namespace}/{options.secret}"
     if before.version and before.version != options.not_version:
@@ -55,15 +49,15 @@ def sync_secret(
         return _result(True, before, before)
     if before.version:
         cluster.delete(SECRET, options.secret, options.namespace)
-    deadline = now().timestamp() + options.timeout
+    deadline = clock.now().timestamp() + options.timeout
     # The operator says that it renewed the Secret only after it wrote it.
     while not (after := _read(cluster, options)).version or after.renewed == before.renewed:
-        if now().timestamp() >= deadline:
+        if clock.now().timestamp() >= deadline:
             raise ErpError(
                 f"The operator did not write {where} within {options.timeout:g} s: look at its log and at the events of "
                 f"VaultDynamicSecret {after.source}, and whether Vault is sealed again."
             )
-        sleep(options.pause)
+        clock.sleep(options.pause)
     return _result(True, before, after)
 
 

@@ -9,13 +9,13 @@ of them are tried, so that one wrong key does not keep it sealed and can be name
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from itertools import combinations, islice
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.client import (
     NoAnswer,
@@ -36,15 +36,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.vault.replica import
 
 MOST_SETS = 100  # of keys, tried on one replica; more than three of seven or four of eight make
 PERIOD = 1.0  # seconds between two looks while waiting
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time, as a test may give it."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass
