@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_buyer import BUYER_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import DOCUMENT_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_figures import FIGURE_CHECKS
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_legal_form import LEGAL_FORM_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_lines import LINE_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_payment import PAYMENT_CHECKS
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_rest import REST_CHECKS
@@ -18,6 +19,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
 
 CHECKS: dict[str, Check] = {
     **SELLER_CHECKS,
+    **LEGAL_FORM_CHECKS,
     **BUYER_CHECKS,
     **DOCUMENT_CHECKS,
     **LINE_CHECKS,

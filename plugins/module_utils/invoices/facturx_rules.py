@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import Words
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices import facturx_checks as checks
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices import (
+    facturx_checks,
+    facturx_figures,
+    facturx_parties,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.cii import Cii
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
 
@@ -80,7 +84,7 @@ def field(name: str, check: FieldCheck, fr: str, en: str, severity: Severity, *s
 FIELD_RULES = (
     field(
         "number",
-        checks.number,
+        facturx_checks.number,
         "Le numéro est celui de Dolibarr",
         "The number is Dolibarr's",
         Severity.ERROR,
@@ -89,7 +93,7 @@ FIELD_RULES = (
     ),
     field(
         "number-charset",
-        checks.number_charset,
+        facturx_checks.number_charset,
         "Le numéro n'a que des caractères admis",
         "The number has only characters that are accepted",
         Severity.WARNING,
@@ -98,7 +102,7 @@ FIELD_RULES = (
     ),
     field(
         "date",
-        checks.issue_date,
+        facturx_checks.issue_date,
         "La date est celle de Dolibarr",
         "The date is Dolibarr's",
         Severity.ERROR,
@@ -107,7 +111,7 @@ FIELD_RULES = (
     ),
     field(
         "type",
-        checks.type_code,
+        facturx_checks.type_code,
         "Le type est celui de Dolibarr",
         "The type is Dolibarr's",
         Severity.ERROR,
@@ -116,7 +120,7 @@ FIELD_RULES = (
     ),
     field(
         "currency",
-        checks.currency,
+        facturx_checks.currency,
         "La devise est celle de Dolibarr",
         "The currency is Dolibarr's",
         Severity.ERROR,
@@ -125,7 +129,7 @@ FIELD_RULES = (
     ),
     field(
         "foreign-currency",
-        checks.foreign_currency,
+        facturx_figures.foreign_currency,
         "La TVA est aussi donnée en euros",
         "The VAT is given in euros, too",
         Severity.ERROR,
@@ -134,7 +138,7 @@ FIELD_RULES = (
     ),
     field(
         "totals",
-        checks.totals,
+        facturx_figures.totals,
         "Les totaux sont ceux de Dolibarr",
         "The totals are Dolibarr's",
         Severity.ERROR,
@@ -142,11 +146,17 @@ FIELD_RULES = (
         EN,
     ),
     field(
-        "payable", checks.payable, "Le net à payer est exact", "The amount due adds up", Severity.ERROR, EN, "BR-CO-16"
+        "payable",
+        facturx_figures.payable,
+        "Le net à payer est exact",
+        "The amount due adds up",
+        Severity.ERROR,
+        EN,
+        "BR-CO-16",
     ),
     field(
         "breakdown",
-        checks.breakdown,
+        facturx_figures.breakdown,
         "La TVA par taux est exacte",
         "The VAT of each rate adds up",
         Severity.ERROR,
@@ -156,7 +166,7 @@ FIELD_RULES = (
     ),
     field(
         "lines",
-        checks.lines,
+        facturx_figures.lines,
         "La somme des lignes est exacte",
         "The lines add up",
         Severity.ERROR,
@@ -165,11 +175,16 @@ FIELD_RULES = (
         "BR-CO-13",
     ),
     field(
-        "rates", checks.rates, "Les taux de TVA sont français", "The VAT rates are French", Severity.ERROR, "BR-FR-16"
+        "rates",
+        facturx_figures.rates,
+        "Les taux de TVA sont français",
+        "The VAT rates are French",
+        Severity.ERROR,
+        "BR-FR-16",
     ),
     field(
         "due-date",
-        checks.due_date,
+        facturx_checks.due_date,
         "L'échéance est celle de Dolibarr et suit la date",
         "The due date is Dolibarr's and follows the date",
         Severity.ERROR,
@@ -178,7 +193,7 @@ FIELD_RULES = (
     ),
     field(
         "credit-ref",
-        checks.credit_reference,
+        facturx_checks.credit_reference,
         "L'avoir cite la facture corrigée et sa date",
         "A credit note names the invoice it corrects and its date",
         Severity.ERROR,
@@ -188,7 +203,7 @@ FIELD_RULES = (
     ),
     field(
         "seller-siren",
-        checks.seller_siren,
+        facturx_parties.seller_siren,
         "Le SIREN du vendeur est exact",
         "The seller's SIREN is right",
         Severity.ERROR,
@@ -197,7 +212,7 @@ FIELD_RULES = (
     ),
     field(
         "seller-vat-number",
-        checks.seller_vat_number,
+        facturx_parties.seller_vat_number,
         "Le numéro de TVA du vendeur est exact",
         "The seller's VAT number is right",
         Severity.ERROR,
@@ -206,7 +221,7 @@ FIELD_RULES = (
     ),
     field(
         "buyer-siren",
-        checks.buyer_siren,
+        facturx_parties.buyer_siren,
         "Le SIREN du client est exact",
         "The customer's SIREN is right",
         Severity.ERROR,
@@ -215,7 +230,7 @@ FIELD_RULES = (
     ),
     field(
         "buyer-vat-number",
-        checks.buyer_vat_number,
+        facturx_parties.buyer_vat_number,
         "Le numéro de TVA du client est exact",
         "The customer's VAT number is right",
         Severity.ERROR,
@@ -224,7 +239,7 @@ FIELD_RULES = (
     ),
     field(
         "siret",
-        checks.sirets,
+        facturx_parties.sirets,
         "Les SIRET commencent par le SIREN",
         "The SIRET begin with the SIREN",
         Severity.ERROR,
@@ -232,7 +247,7 @@ FIELD_RULES = (
     ),
     field(
         "endpoints",
-        checks.endpoints,
+        facturx_parties.endpoints,
         "Les adresses électroniques sont données",
         "The electronic addresses are given",
         Severity.WARNING,
@@ -241,7 +256,7 @@ FIELD_RULES = (
     ),
     field(
         "notes",
-        checks.notes,
+        facturx_checks.notes,
         "Les mentions de paiement sont données une fois",
         "The payment mentions are given once",
         Severity.WARNING,
@@ -251,7 +266,7 @@ FIELD_RULES = (
     ),
     field(
         "framework",
-        checks.framework,
+        facturx_checks.framework,
         "Le cadre de facturation est donné",
         "The billing framework is given",
         Severity.WARNING,
@@ -259,7 +274,7 @@ FIELD_RULES = (
     ),
     field(
         "bt8",
-        checks.due_code,
+        facturx_checks.due_code,
         "L'option pour les débits est celle du vendeur",
         "The option for debits is the seller's",
         Severity.ERROR,
