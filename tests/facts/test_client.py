@@ -11,13 +11,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import (
@@ -31,6 +26,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers imp
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import PAUSES, Client
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import BadOptions, DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.version import COLLECTION_VERSION
+from tests.support.certificates import self_signed
 from tests.support.dolibarr import StandIn
 from tests.support.dolibarr_sample import Reply
 
@@ -194,30 +190,10 @@ def test_a_port_where_nobody_listens(connect: Connect) -> None:
 # -- whom it trusts ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A self-signed certificate of 127.0.0.1 with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    )
-    file = tmp_path_factory.mktemp("tls") / "stand-in.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def test_a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_given(
-    certificate: pathlib.Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with StandIn(tls=context) as server:

@@ -35,8 +35,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options import KubernetesOptions
 from tests.support import kubernetes_objects
+from tests.support.certificates import self_signed
 from tests.support.kubernetes import FakeCluster, fake_cluster
-from tests.support.vault import self_signed
 
 PLANTED = "planted-secret-93bd"
 

@@ -28,6 +28,7 @@ from tests.support.paths import FIXTURES
 
 API = "/api/index.php"
 HOST = "127.0.0.1"
+NOT_FOUND = Reply(404, b"<h1>Not Found</h1>", "text/html")
 LOGINS = ("ai_agent", "ai_limited", "ai_norights", "admin")
 
 
@@ -55,7 +56,8 @@ class Fault:
 class StandIn:
     """One server on 127.0.0.1; ``requests`` holds all that came, refused ones too, ``connections`` counts theirs.
 
-    ``latency`` are seconds before each answer. Keys are made from the logins unless ``keys`` gives them.
+    ``latency`` are seconds before each answer. Keys are made from the logins unless ``keys`` gives them. ``pages`` are
+    answers by their path outside of the API.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class StandIn:
         self.latency = latency
         self.requests: list[Request] = []
         self.connections = 0
+        self.pages: dict[str, Reply] = {}
         self._logins = {key: login for login, key in (keys or {login: f"key-of-{login}" for login in LOGINS}).items()}
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -161,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         inside = parts.path.startswith(API)
         path = parts.path.removeprefix(API) or "/"
         request = Request(verb, path, query, stand_in.login_of(key), dict(self.headers))
-        reply = stand_in.reply(request) if inside else Reply(404, b"<h1>Not Found</h1>", "text/html")
+        reply = stand_in.reply(request) if inside else stand_in.pages.get(path, NOT_FOUND)
         if not reply.status:
             self.close_connection = True
             return

@@ -12,22 +12,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import pathlib
 import ssl
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 HOST = "127.0.0.1"
 SINCE = "2026-11-21T03:12:07.439409062Z"
@@ -298,23 +291,6 @@ CLUSTER = "3e8b3fec-3749-e056-ba41-b62a63b997e8"
 def share(name: str) -> str:
     """A made-up unseal key, as long as a real one."""
     return base64.b64encode(hashlib.sha256(name.encode()).digest() + b"\x01").decode()
-
-
-def self_signed(folder: pathlib.Path) -> pathlib.Path:
-    """A certificate of 127.0.0.1 that vouches for itself, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault stand-in")])
-    now = datetime.now(UTC)
-    day = timedelta(days=1)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = folder / "vault.pem"
-    file.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    return file
 
 
 def _decode(text: str) -> bytes:

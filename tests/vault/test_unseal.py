@@ -18,7 +18,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.vault import client
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.client import VaultOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.keys import read_keys
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.unseal import run_unseal
-from tests.support.vault import OLD_VAULT, OPENBAO, VAULT, FakeVault, Kind, Request, self_signed, share
+from tests.support.certificates import self_signed
+from tests.support.vault import OLD_VAULT, OPENBAO, VAULT, FakeVault, Kind, Request, share
 from tests.vault.conftest import Hands
 
 Unseal = Callable[..., dict[str, Any]]

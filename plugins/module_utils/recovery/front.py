@@ -47,7 +47,7 @@ TLS_PORT = 443
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the installer: what it answered, or why there was no answer."""
+    """One page of the installer: what it answered, where it leads inside of the installer too, or why there was no answer."""
 
     path: str
     status: int = 0
@@ -119,10 +119,12 @@ def read_page(options: DolibarrOptions, url: str, path: str) -> Page:
             timeout=options.timeout,
             verify=options.ca_bundle or True,
             proxies={"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None,
-            allow_redirects=False,
         )
     except requests.RequestException as error:
         return Page(path, error=reason(error))
+    # A proxy may lead to https, and Dolibarr from a page that is shut to its login.
+    if INSTALLER[0] not in urlsplit(response.url).path:
+        response = response.history[0]
     return Page(path, response.status_code, LOCKED in response.text)
 
 
