@@ -9,7 +9,6 @@ import json
 import pathlib
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
 from tests.support.playbooks import PLAYBOOK, playbook_environment
+from tests.support.processes import Onlooker
 from tests.support.restore_points import Scene, programs, run_module, small_database
 from tests.support.stores import Store
 
@@ -39,31 +39,6 @@ def scene(postgres: Cluster, object_store: Store, tmp_path: pathlib.Path) -> Ite
 @pytest.fixture
 def secrets(scene: Scene) -> list[str]:
     return [scene.database.password, S3_SECRET, UNIQUE_ID, WRONG_PASSWORD]
-
-
-class Onlooker:
-    """Another user of the machine, who looks at the arguments of all processes again and again."""
-
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.look)
-
-    def __enter__(self) -> Onlooker:
-        self.thread.start()
-        return self
-
-    def look(self) -> None:
-        while not self.stop.wait(0.05):
-            for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue  # it has ended meanwhile
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop.set()
-        self.thread.join()
 
 
 def play(scene: Scene, tmp_path: pathlib.Path, password: str, *words: str) -> subprocess.CompletedProcess[str]:

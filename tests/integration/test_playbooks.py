@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 import subprocess
 
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.playbooks import PLAYBOOK
+from tests.support.playbooks import PLAYBOOK, sentence
 
 INCOMPLETE = """
 erp_half:
@@ -37,16 +36,6 @@ def play(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     }
     command = [str(PLAYBOOK), f"playbooks/{name}.yml", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-
-def sentence(done: subprocess.CompletedProcess[str]) -> str:
-    """The one error of a run."""
-    output = done.stdout + done.stderr
-    assert done.returncode == 2, output
-    assert "Traceback" not in output
-    errors: list[str] = re.findall(r"\[ERROR\]: (?:Task failed: )?(?:Action failed: )?(.*)", output)
-    assert len(errors) == 1, output
-    return errors[0]
 
 
 @pytest.mark.parametrize("name", ["backup", "drill", "facts", "prune", "restore"])

@@ -26,13 +26,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options import KubernetesOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce import run_quiesce
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import QuiesceOptions
-from tests.integration.test_backup_secrets import Onlooker
-from tests.integration.test_playbooks import sentence
 from tests.support.background import during
 from tests.support.databases import Cluster
 from tests.support.kubernetes import FakeCluster
 from tests.support.paths import ROOT
-from tests.support.playbooks import PLAYBOOK, playbook_environment
+from tests.support.playbooks import PLAYBOOK, playbook_environment, sentence
+from tests.support.processes import Onlooker
 from tests.support.restore_scene import INSTANCE, UNIQUE_ID, Live, Series, series
 from tests.support.stores import Store
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_backup_secrets import Onlooker
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
 from tests.support.playbooks import PLAYBOOK, playbook_environment
+from tests.support.processes import Onlooker
 from tests.support.restore_scene import UNIQUE_ID, Live, Series, run_module, series
 from tests.support.restores import programs_with
 from tests.support.stores import Store
@@ -145,8 +145,11 @@ def test_the_playbook_restores_while_the_application_stands_still(
 ) -> None:
     damage(live)
     damaged = live.state()
+    bindir = programs_with(tmp_path / "bin", live.cluster.bin_dir, 'sleep 1; exec "$REAL" "$@"')
     with Onlooker() as onlooker:
-        played = play(live, tmp_path, "-e", "confirm=secret", "-e", f"backup_id={OLDER}")
+        played = play(
+            live, tmp_path, "-e", "confirm=secret", "-e", f"backup_id={OLDER}", "-e", f"erp_pg_bindir={bindir}"
+        )
     assert played.status == 0, played.output
     assert played.application == ["stop", "start"]
     assert f"Restored       {OLDER} is live in secret" in played.output

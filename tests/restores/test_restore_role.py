@@ -15,10 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.test_playbooks import sentence
 from tests.support.databases import Cluster
 from tests.support.paths import ROOT
-from tests.support.playbooks import PLAYBOOK
+from tests.support.playbooks import PLAYBOOK, sentence
 from tests.support.restore_points import environment
 from tests.support.restore_scene import INSTANCE, Live, Series, series
 from tests.support.stores import Store

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
+import subprocess
 import sys
 
 from tests.support.paths import ROOT
@@ -30,3 +32,13 @@ def playbook_environment(home: pathlib.Path, **changes: str) -> dict[str, str]:
         "ANSIBLE_REMOTE_TEMP": str(home / "remote"),
         **changes,
     }
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one error of a run."""
+    output = done.stdout + done.stderr
+    assert done.returncode == 2, output
+    assert "Traceback" not in output
+    errors: list[str] = re.findall(r"\[ERROR\]: (?:Task failed: )?(?:Action failed: )?(.*)", output)
+    assert len(errors) == 1, output
+    return errors[0]

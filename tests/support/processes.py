@@ -1,13 +1,15 @@
 # Copyright: arcodange.erp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules in processes of their own that need not import everything first: fifty of them start in the time of ten."""
+"""Processes: modules that need not import everything first, and who looks at the arguments of all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -16,7 +18,10 @@ from ansible.module_utils import basic
 
 
 def fork_module(main: Callable[[], None], standard_input: str, prepare: Callable[[pytest.MonkeyPatch], None]) -> int:
-    """Start a module with the options of its standard input, after ``prepare`` changed what it will meet; its id."""
+    """Start a module with the options of its standard input, after ``prepare`` changed what it will meet; its id.
+
+    It has everything imported already: fifty of them start in the time of ten.
+    """
     child = os.fork()
     if child:
         return child
@@ -45,3 +50,31 @@ def killed_after(seconds: float, child: int) -> bool:
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     return status_of(child) == -signal.SIGKILL
+
+
+class Onlooker:
+    """Another user of the machine, who looks at the arguments of all processes again and again.
+
+    One that ends within a few hundredths of a second may go unseen, so a test slows down those it must see.
+    """
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def __enter__(self) -> Onlooker:
+        self.thread.start()
+        return self
+
+    def look(self) -> None:
+        while not self.stop.wait(0.05):
+            for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue  # it has ended meanwhile
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop.set()
+        self.thread.join()
