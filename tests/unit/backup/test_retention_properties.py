@@ -102,7 +102,7 @@ def left(points: list[Point], policy: Policy) -> list[Point]:
     return [replace(one, tombstoned_at=None) for one in points if one.id in kept]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies)
 def test_newest_anchor_holds_locks_and_floors_are_kept_with_a_reason(points: list[Point], policy: Policy) -> None:
     result = plan(points, policy)
@@ -122,7 +122,7 @@ def test_newest_anchor_holds_locks_and_floors_are_kept_with_a_reason(points: lis
     assert [one.id for one in result.decisions] == [one.id for one in points]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies, st.randoms(use_true_random=False))
 def test_the_order_in_which_points_are_read_is_irrelevant(
     points: list[Point], policy: Policy, rng: random.Random
@@ -133,7 +133,7 @@ def test_the_order_in_which_points_are_read_is_irrelevant(
     assert plan(shuffled, policy) == plan(points, policy)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies)
 def test_a_second_plan_deletes_nothing_more(points: list[Point], policy: Policy) -> None:
     rest = left(points, policy)
@@ -174,7 +174,7 @@ def test_the_core_is_contained_in_what_the_seeds_rule_leaves_by_any_path(points:
     )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(
     catalogues(), policies, st.sampled_from(["days", "weeks", "months", "years", "verified_floor"]), st.integers(1, 9)
 )
@@ -186,7 +186,7 @@ def test_raising_a_keep_number_never_deletes_more(points: list[Point], policy: P
     assert stay(points, policy) <= stay(points, raised)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(GOOD), policies)
 def test_each_tiers_result_is_contained_in_that_of_all_tiers(points: list[Point], policy: Policy) -> None:
     everything = core(points, policy)
@@ -217,7 +217,7 @@ def test_the_zone_of_the_process_is_irrelevant(points: list[Point], policy: Poli
         time.tzset()
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies, st.lists(st.tuples(st.integers(0, 40), st.integers(1, 90000)), max_size=30))
 def test_unverified_points_never_remove_a_verified_one(
     points: list[Point], policy: Policy, junk: list[tuple[int, int]]
@@ -236,7 +236,7 @@ def test_unverified_points_never_remove_a_verified_one(
         assert verified & set(before.ids("keep")) <= set(after.ids("keep"))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies)
 def test_every_bucket_inside_its_window_keeps_one(points: list[Point], policy: Policy) -> None:
     kept = stay(points, policy)
@@ -256,7 +256,7 @@ def test_every_bucket_inside_its_window_keeps_one(points: list[Point], policy: P
     assert years <= {day.year for ident, day in good if ident in kept}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(catalogues(), policies, st.integers(0, 12), st.floats(0, 1))
 def test_limits_always_hold(points: list[Point], policy: Policy, count: int, share: float) -> None:
     policy = replace(
