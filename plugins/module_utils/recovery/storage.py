@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.items import (
@@ -31,101 +32,80 @@ SALVAGE = (
     "start the nodes that hold its replicas; if Longhorn does not salvage it by itself, choose Salvage in Longhorn's page"
     " for the replica that failed last, else restore with -e restore=ID into a new volume"
 )
+KINDS_GONE = (
+    "do not install Longhorn anew over it, which gives volumes new engines and orphans the replicas: re-apply its"
+    " Volume, Engine and Replica objects from a dump first"
+)
+VOLUME_GONE = (
+    "re-apply the Volume object from a dump so that its replicas are adopted again, before anything else is deleted"
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One claim: what is to say of it, and whether what is on it may be gone or torn, so that nothing must write there."""
+
+    item: Item
+    is_unsafe: bool
 
 
 def assess_storage(state: ClusterState) -> Iterator[Item]:
     """Whether every claim is bound and its volume holds the data."""
-    for what in ("claims", "storage"):
-        if what in state.unreadable:
-            yield Item("storage", UNDETERMINED, what, state.unreadable[what], "grant what it names, and look again")
-            return
-    for claim in state.claims:
-        yield _claim(claim, state.has_longhorn)
+    unread = _unread(state)
+    if unread:
+        yield Item("storage", UNDETERMINED, unread, state.unreadable[unread], "grant what it names, and look again")
+    else:
+        yield from (_claim(claim, state.has_longhorn).item for claim in state.claims)
 
 
-def _claim(claim: Claim, has_longhorn: bool) -> Item:
+def is_unsafe(state: ClusterState) -> bool:
+    """Whether what is on one of the volumes may be gone or torn; what cannot be read is not known to be."""
+    return not _unread(state) and any(_claim(claim, state.has_longhorn).is_unsafe for claim in state.claims)
+
+
+def _unread(state: ClusterState) -> str:
+    return next((what for what in ("claims", "storage") if what in state.unreadable), "")
+
+
+def _claim(claim: Claim, has_longhorn: bool) -> Standing:
     subject = claim.subject
     if not claim.phase:
-        return Item(
-            "storage",
-            ERROR,
-            subject,
-            f"There is no claim {subject}.",
-            "let ArgoCD create it, or correct erp_kubernetes_documents_claim and erp_check_claims",
-        )
+        said = f"There is no claim {subject}."
+        advice = "let ArgoCD create it, or correct erp_kubernetes_documents_claim and erp_check_claims"
+        return Standing(Item("storage", ERROR, subject, said, advice), True)
     if claim.phase != "Bound":
-        return Item(
-            "storage",
-            ERROR,
-            subject,
-            f"The claim {subject} is {claim.phase}, not Bound.",
-            f"kubectl -n {claim.namespace} describe pvc {claim.name} says what it waits for",
-        )
+        said = f"The claim {subject} is {claim.phase}, not Bound."
+        advice = f"kubectl -n {claim.namespace} describe pvc {claim.name} says what it waits for"
+        return Standing(Item("storage", ERROR, subject, said, advice), claim.phase == "Lost")
     if claim.driver != LONGHORN_DRIVER:
-        return Item("storage", PASS, subject, f"{subject} is Bound.")
+        return Standing(Item("storage", PASS, subject, f"{subject} is Bound."), False)
     if not has_longhorn:
-        return Item(
-            "storage",
-            ERROR,
-            subject,
-            f"The cluster no longer knows Longhorn's kinds, so nothing serves {subject}.",
-            "do not install Longhorn anew over it, which gives volumes new engines and orphans the replicas: re-apply its"
-            " Volume, Engine and Replica objects from a dump first",
-        )
+        said = f"The cluster no longer knows Longhorn's kinds, so nothing serves {subject}."
+        return Standing(Item("storage", ERROR, subject, said, KINDS_GONE), True)
     if claim.volume is None:
-        return Item(
-            "storage",
-            ERROR,
-            subject,
-            f"Longhorn has no volume {claim.volume_name}, which {subject} is bound to.",
-            "re-apply the Volume object from a dump so that its replicas are adopted again, before anything else is deleted",
-        )
+        said = f"Longhorn has no volume {claim.volume_name}, which {subject} is bound to."
+        return Standing(Item("storage", ERROR, subject, said, VOLUME_GONE), True)
     return _volume(subject, claim.volume)
 
 
-def _volume(subject: str, volume: LonghornVolume) -> Item:
+def _volume(subject: str, volume: LonghornVolume) -> Standing:
     usable, wanted = volume.usable_replicas, volume.wanted_replicas
     held = f"{usable} of {wanted} replicas hold the data"
     if volume.robustness == "faulted" or not usable:
         failed = ", ".join(f"{one.name} on {one.node or 'no node'}" for one in volume.replicas if one.failed)
-        return Item(
-            "storage",
-            ERROR,
-            subject,
-            f"The Longhorn volume {volume.name} of {subject} is faulted: {held}{f', failed are {failed}' if failed else ''}.",
-            SALVAGE,
-        )
-    if volume.state in ("attached", "detached"):
-        if volume.robustness == "degraded" or usable < wanted:
-            return Item(
-                "storage",
-                WARNING,
-                subject,
-                f"The Longhorn volume {volume.name} of {subject} is degraded but usable: {held}.",
-                "Longhorn rebuilds the others by itself when their nodes are back; look again in an hour",
-            )
-        return Item("storage", PASS, subject, f"{subject} is Bound, {volume.name} is {volume.state}, {held}.")
-    return Item(
-        "storage",
-        ERROR,
-        subject,
-        f"The Longhorn volume {volume.name} of {subject} is {volume.state}: {held}.",
-        "wait for it; if it stays so, look at the longhorn-manager of the node that it attaches to",
-    )
-
-
-def is_unsafe(state: ClusterState) -> bool:
-    """Whether what is on the volumes may be gone or torn, so that nothing must write there."""
-    if "claims" in state.unreadable or "storage" in state.unreadable:
-        return False
-    for claim in state.claims:
-        if not claim.phase or claim.phase == "Lost":
-            return True
-        if claim.driver == LONGHORN_DRIVER and claim.phase == "Bound":
-            volume = claim.volume
-            if volume is None or volume.robustness == "faulted" or not volume.usable_replicas:
-                return True
-    return False
+        which = f", failed are {failed}" if failed else ""
+        said = f"The Longhorn volume {volume.name} of {subject} is faulted: {held}{which}."
+        return Standing(Item("storage", ERROR, subject, said, SALVAGE), True)
+    if volume.state not in ("attached", "detached"):
+        said = f"The Longhorn volume {volume.name} of {subject} is {volume.state}: {held}."
+        advice = "wait for it; if it stays so, look at the longhorn-manager of the node that it attaches to"
+        return Standing(Item("storage", ERROR, subject, said, advice), False)
+    if volume.robustness == "degraded" or usable < wanted:
+        said = f"The Longhorn volume {volume.name} of {subject} is degraded but usable: {held}."
+        advice = "Longhorn rebuilds the others by itself when their nodes are back; look again in an hour"
+        return Standing(Item("storage", WARNING, subject, said, advice), False)
+    said = f"{subject} is Bound, {volume.name} is {volume.state}, {held}."
+    return Standing(Item("storage", PASS, subject, said), False)
 
 
 def assess_recurring_jobs(state: ClusterState, now: datetime, max_age: timedelta) -> Iterator[Item]:
