@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import pytest
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
@@ -31,7 +32,12 @@ from tests.support.pdfs import sheet
 
 # From the captured data of the company; no data of the code under test.
 SELLER = Seller(name="Atelier Lumen", siren="123456782", vat_number="FR11123456782", debits=False)
-IRRELEVANT = {"fx-foreign-currency", "fx-credit-ref", "fx-metadata"}  # of an XML in euros for an invoice, without a PDF
+IRRELEVANT = {
+    "fx-foreign-currency",
+    "fx-credit-ref",
+    "fx-metadata",
+    "fx-pdf-agree",
+}  # of an XML in euros for an invoice, without a PDF
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,8 @@ def changed(*changes: tuple[str, str]) -> str:
 
 
 def test_a_correct_pdf_passes_every_rule(reader: PdfReader, subject: Subject) -> None:
-    results = facturx_results(subject, InvoiceTexts(reader.read(sheet()), reader.read(electronic())))
+    printed = replace(subject, pdf=reader.read(sheet()))
+    results = facturx_results(printed, InvoiceTexts(printed.pdf, reader.read(electronic())))
     assert [result.rule for result in results] == [rule.id for rule in FACTURX_RULES]
     other = {result.rule: str(result.status) for result in results if result.status is not Status.PASS}
     assert other == {"fx-foreign-currency": "not_applicable", "fx-credit-ref": "not_applicable"}
@@ -278,6 +285,36 @@ def test_what_is_not_known_of_the_seller_is_undetermined(subject: Subject) -> No
     unknown = {rule for rule, result in results.items() if result.status is Status.UNDETERMINED}
     assert unknown == {"fx-seller-siren", "fx-seller-vat-number"}
     assert "seller.siren" in results["fx-seller-siren"].message
+
+
+def test_who_has_no_number_is_not_asked_for_it(subject: Subject) -> None:
+    small = replace(subject, seller=replace(SELLER, vat_number="", regime=Regime.FRANCHISE))
+    assert of_xml(small, XML)["fx-seller-vat-number"].status is Status.NOT_APPLICABLE
+    assert subject.customer is not None
+    in_monaco = replace(subject, customer=replace(subject.customer, country="MC", professional_ids=("",) * 6))
+    assert of_xml(in_monaco, XML)["fx-buyer-siren"].status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        # The same in other words.
+        ("trois fois le taux d'intérêt légal", "3 fois l'intérêt légal", set()),
+        ("Pas d'escompte pour paiement anticipé<", "Escompte : néant<", set()),
+        ("Pas d'escompte pour paiement anticipé<", "Escompte : 0 %<", set()),
+        ("recouvrement : 40 €", "recouvrement : 40,00 EUR", set()),
+        # A note without a figure says nothing else.
+        ("trois fois le taux d'intérêt légal", "voir nos conditions", set()),
+        ("trois fois le taux d'intérêt légal", "taux de la BCE majoré de 10 points", {"fx-pdf-agree"}),
+        ("trois fois le taux d'intérêt légal", "12,40 %", {"fx-pdf-agree"}),
+        ("Pas d'escompte pour paiement anticipé<", "Escompte de 2 % sous 8 jours<", {"fx-pdf-agree"}),
+        ("recouvrement : 40 €", "recouvrement : 60 €", {"fx-pdf-agree"}),
+    ],
+)
+def test_the_notes_say_what_the_paper_says(
+    reader: PdfReader, subject: Subject, old: str, new: str, rules: set[str]
+) -> None:
+    assert failed(of_xml(replace(subject, pdf=reader.read(sheet())), changed((old, new)))) == rules
 
 
 def test_the_option_for_debits_is_said(subject: Subject) -> None:

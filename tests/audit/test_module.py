@@ -90,6 +90,11 @@ def test_one_thing_is_said_once(whole: dict[str, Any]) -> None:
     """The order of FA2607-0039 is a finding of the rule and of the numbering."""
     order = [one for one in whole["audit"]["findings"] if "numbered after FA2611-0038" in one["message"]]
     assert [(one["section"], one["check"]) for one in order] == [("invoices", "number-continuous")]
+    # the customer of FA2505-0008 is in the EU and has no VAT number: a rule says so, and VAT cannot place its line
+    errors = [
+        one for one in whole["audit"]["findings"] if (one["subject"], one["severity"]) == ("FA2505-0008", "error")
+    ]
+    assert [(one["section"], one["check"]) for one in errors] == [("invoices", "buyer-vat-number")]
 
 
 @pytest.mark.parametrize("name", ["FA2502-0003", "3"])

@@ -130,6 +130,11 @@ DEFECTS: dict[str, tuple[str, Plant, str]] = {
         lambda one: one.with_paper(iban="FR76 1695 8000 0100 1234 5678 924"),
         "seller-bank-details",
     ),
+    "the IBAN is somebody else's and no mode of payment is set": (
+        "service",
+        lambda one: one.with_invoice(payment_mode="").with_paper(iban="DE89 3704 0044 0532 0130 00"),
+        "seller-bank-details",
+    ),
     "the IBAN is somebody else's": (
         "service",
         lambda one: one.with_paper(iban="DE89 3704 0044 0532 0130 00"),
@@ -219,6 +224,13 @@ DEFECTS: dict[str, tuple[str, Plant, str]] = {
     ),
     "the discount is missing": ("discount", lambda one: row(one, discount=""), "line-discount"),
     "no base by rate": ("several rates", lambda one: one.with_paper(more=()), "vat-breakdown-per-rate"),
+    "the total without tax is missing under one line": (
+        "service",
+        lambda one: one.with_paper(total_ht=""),
+        "totals-present",
+    ),
+    "the rate of a line is another": ("service", lambda one: row(one, vat="10%"), "line-vat-rate"),
+    "the quantity is another": ("service outside the EU", lambda one: row(one, quantity="4"), "line-quantity"),
     "the total without tax is missing": (
         "discount",
         lambda one: row(one.with_paper(total_ht=""), total=""),
@@ -383,6 +395,7 @@ DEFECTS: dict[str, tuple[str, Plant, str]] = {
         lambda one: note(one, "262, I", "262 ter, I"),
         "export-goods",
     ),
+    "262-1 in a digit for an export": ("goods exported", lambda one: note(one, "262, I", "262-1"), "export-goods"),
     "an exemption without its article": (
         "training",
         lambda one: note(one, "Exonération de TVA, article 261, 4, 4° a du CGI", "Exonération de TVA"),

@@ -34,6 +34,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Paper, flat
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import number_pattern, phrase
 
+ORDER = r"\b(?:ref|references?|commandes?|cde|order|po|bdc|bon|marche|engagement)\b"
+LONG_ENOUGH = 5  # signs of an order's number that nothing else on a paper has
 POSTAL_CODE = re.compile(r"(?<![\w.,/])(?<!\d-)(\d{5}) [a-z]{2}")
 REVERSED = frozenset((Treatment.IC_GOODS, Treatment.AE_EU_SERVICE, Treatment.AE_BTP))
 NO_CUSTOMER = (
@@ -195,7 +197,11 @@ def buyer_order_number(subject: Subject, rule: Rule) -> Outcome:
         )
     if subject.paper is None:
         return no_paper(subject)
-    found = subject.paper.find(phrase(reference) or re.compile(re.escape(flat(reference))))
+    wanted = phrase(reference) or re.compile(re.escape(flat(reference)))
+    if len(compact(reference)) < LONG_ENOUGH:
+        # « 12 » alone is also a day, a street number and a quantity.
+        wanted = re.compile(rf"{ORDER}[^;]{{0,30}}?{wanted.pattern}")
+    found = subject.paper.find(wanted)
     return (
         passed(found)
         if found

@@ -37,7 +37,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_docu
     api,
     pdf_matches_number,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_lines import is_foreign, shown
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_lines import is_foreign, rows_of, shown
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import amount_pattern
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
@@ -62,11 +62,13 @@ WITHOUT_TAX, OF_VAT, WITH_TAX = Words("hors taxe", "without tax"), Words("de TVA
 CURRENCIES = {
     "EUR": r"€|euros?",
     "USD": r"\$|us dollars?|dollars?",
-    "GBP": r"£|pounds? sterling|livres? sterling|pounds?",
-    "CHF": r"francs? suisses?|swiss francs?",
-    "CAD": r"\$|dollars? canadiens?|canadian dollars?|dollars?",
-    "JPY": r"¥|yens?",
+    "GBP": r"£|pounds? sterling|livres? sterling|pounds?|gb pounds?|united kingdom pounds?",
+    "CHF": r"francs? suisses?|swiss francs?|switzerland francs?",
+    "CAD": r"\$|dollars? canadiens?|canadian dollars?|can dollars?|canada dollars?|dollars?",
+    "JPY": r"¥|yens?|japan yens?",
 }
+# What Dolibarr prints above the table; of most currencies it is the name in its dictionary.
+STATED = re.compile(r"\b(?:montants? exprimes? en|amounts? (?:expressed )?in)\s([a-z][a-z .]{2,40})")
 
 
 def vat_breakdown_per_rate(subject: Subject, rule: Rule) -> Outcome:
@@ -124,10 +126,11 @@ def totals_present(subject: Subject, rule: Rule) -> Outcome:
     if subject.paper is None:
         return no_paper(subject)
     paper, (ht, tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
+    rows = rows_of(subject, paper)
     places: list[Found] = []
     for name, label, amount in ((WITHOUT_TAX, TOTAL_HT, ht), (WITH_TAX, TOTAL_TTC, ttc)):
         labelled = labelled_amount(paper, label, amount, any_sign)
-        found = (*labelled.right, *labelled.wrong) or _alone(paper, amount, any_sign)
+        found = (*labelled.right, *labelled.wrong) or _outside(rows, _all(paper, amount, any_sign))
         if not found:
             return failed(
                 f"The total {name.en} is not on it: print {money(amount)}.",
@@ -146,9 +149,13 @@ def totals_present(subject: Subject, rule: Rule) -> Outcome:
     return passed(*places)
 
 
-def _alone(paper: Paper, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
-    found = paper.find(amount_pattern(amount, any_sign))
-    return (found,) if found else ()
+def _all(paper: Paper, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
+    return tuple(paper.find_all(amount_pattern(amount, any_sign)))
+
+
+def _outside(rows: list[tuple[int, int]], found: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Those that are not in a row of the table: the amount of the only line is not thereby the total."""
+    return tuple(one for one in found if not any(start <= one.start < end for start, end in rows))
 
 
 def _tax_by_rate(subject: Subject, paper: Paper, any_sign: bool) -> Found | None:
@@ -175,11 +182,12 @@ def pdf_matches_api(subject: Subject, rule: Rule) -> Outcome:
             f"Its number {subject.invoice.ref} is not on its PDF: find out which invoice the PDF is of.",
             f"Son numéro {subject.invoice.ref} n'est pas sur son PDF : chercher de quelle facture est ce PDF.",
         )
-    paper, (ht, _tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
+    paper, (ht, tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
     places = [reference]
     for name, label, amount in ((WITHOUT_TAX, TOTAL_HT, ht), (WITH_TAX, TOTAL_TTC, ttc)):
         labelled = labelled_amount(paper, label, amount, any_sign)
-        found = labelled.right or _unlabelled(paper, labelled, amount, any_sign)
+        others = [amount_pattern(other, any_sign) for other in (ht, tva, ttc) if other != amount]
+        found = labelled.right or _unlabelled(paper, labelled, amount, any_sign, others)
         if not found:
             return failed(
                 f"The total {name.en} on its PDF is not the {money(amount)} of Dolibarr: compare them, the PDF may be older than"
@@ -193,9 +201,16 @@ def pdf_matches_api(subject: Subject, rule: Rule) -> Outcome:
     return passed(*places)
 
 
-def _unlabelled(paper: Paper, labelled: Labelled, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
-    """An amount anywhere counts only where no label says another one."""
-    return () if labelled.wrong else _alone(paper, amount, any_sign)
+def _unlabelled(
+    paper: Paper, labelled: Labelled, amount: Decimal, any_sign: bool, others: list[re.Pattern[str]]
+) -> tuple[Found, ...]:
+    """An amount anywhere counts only where no label says another one.
+
+    Read by columns, all labels stand before all totals: behind the last label is then another of these ``others``.
+    """
+    said = (found[1].lstrip("- " if any_sign else " ") for found in labelled.wrong)
+    is_wrong = any(not any(other.fullmatch(one) for other in others) for one in said)
+    return () if is_wrong else _all(paper, amount, any_sign)
 
 
 def totals_arithmetic(subject: Subject, rule: Rule) -> Outcome:
@@ -309,21 +324,35 @@ def currency(subject: Subject, rule: Rule) -> Outcome:
         return no_paper(subject)
     code = subject.invoice.currency or "EUR"
     found = next(_currency_named(subject.paper, code), None)
-    if found is None:
+    in_words = None if found or code in CURRENCIES else _stated_otherwise(subject.paper)
+    if not (found or in_words):
         return failed(
             f"Nothing says that its amounts are in {code}: print the currency.",
             f"Rien n'indique que les montants sont en {code} : imprimer la devise.",
         )
-    if not is_foreign(subject) or not subject.invoice.total_tva:
-        return passed(found)
-    in_euros = subject.paper.find(amount_pattern(subject.invoice.total_tva, any_sign=True))
-    if in_euros is None:
-        return failed(
-            f"The VAT is not on it in euros: print {money(subject.invoice.total_tva)} €.",
-            f"La TVA n'y figure pas en euros : imprimer {french_money(subject.invoice.total_tva)}.",
-            found,
+    in_euros = None
+    if is_foreign(subject) and subject.invoice.total_tva:
+        in_euros = subject.paper.find(amount_pattern(subject.invoice.total_tva, any_sign=True))
+        if in_euros is None:
+            return failed(
+                f"The VAT is not on it in euros: print {money(subject.invoice.total_tva)} €.",
+                f"La TVA n'y figure pas en euros : imprimer {french_money(subject.invoice.total_tva)}.",
+                found or in_words,
+            )
+    if found is None:
+        return undetermined(
+            f"The currency on it is written in words: see that they mean {code}.",
+            f"La devise y est écrite en toutes lettres : vérifier qu'il s'agit de {code}.",
+            in_words,
         )
     return passed(found, in_euros)
+
+
+def _stated_otherwise(paper: Paper) -> Found | None:
+    """Where a currency is stated in words that are of none of the known ones."""
+    stated = paper.find(STATED)
+    is_known = stated and any(re.match(rf"(?:{names})(?!\w)", stated[1]) for names in CURRENCIES.values())
+    return None if is_known else stated
 
 
 def _currency_named(paper: Paper, code: str) -> Iterator[Found]:

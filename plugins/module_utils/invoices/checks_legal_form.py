@@ -125,7 +125,7 @@ def seller_capital(subject: Subject, seller: Seller, paper: Paper) -> Outcome:
             found[0],
         )
     for one in found:
-        if read_amount(one[1]) == seller.capital:
+        if read_amount(one[1] or one[2]) == seller.capital:
             return passed(one)
     return failed(
         f"It shows another capital than {seller.capital:f} €: correct Dolibarr's setup, or the known capital if it was"

@@ -9,6 +9,7 @@ Rows of a table cannot be read back from the text of a PDF: each figure is looke
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_figure
@@ -110,6 +111,8 @@ def _quantity_of(subject: Subject, line: Line, paper: Paper) -> Found | None:
     )
     if found := paper.find(re.compile(beside)):
         return found
+    if _has_other_quantity(line, paper, rf"{START}{price}\s", rf"\s{percent}-?{total}{END}"):
+        return None
     alone = re.compile(rf"(?<![\w.,/])(?<!\w-){quantity}(?!\d|[.,/]\d|-\d|\s?%| \d{{3}}[.,]\d)")
     row = paper.find(re.compile(rf"{START}{price}\s{percent}-?{total}{END}"))
     if row is None:
@@ -120,6 +123,24 @@ def _quantity_of(subject: Subject, line: Line, paper: Paper) -> Found | None:
         if wanted := phrase(words):
             before = wanted.sub(" ", before)
     return row if alone.search(before) else None
+
+
+def _has_other_quantity(line: Line, paper: Paper, before: str, after: str) -> bool:
+    """Whether another figure stands between the price and the total of a line, such as « 600,00 4 1 800,00 »."""
+    others = re.compile("|".join(map(quantity_form, (line.vat_rate, line.discount_percent))))
+    # With two decimals it may be an amount.
+    between = paper.find_all(re.compile(rf"{before}-?(\d{{1,6}}(?:[.,]\d)?){after}"))
+    return any(not others.fullmatch(found[1]) for found in between)
+
+
+def rows_of(subject: Subject, paper: Paper) -> list[tuple[int, int]]:
+    """Where the figures of the lines stand in the text, from the price to the total."""
+    rate = _rate(subject)
+    rows = (
+        rf"{START}{_price_form(line.unit_price * rate)}\s(?:-?[\d.,]+\s?%?\s){{0,3}}?-?{_price_form(line.total_ht * rate)}{END}"
+        for line in sold(subject)
+    )
+    return [(found.start, found.end) for row in rows for found in paper.find_all(re.compile(row))]
 
 
 def quantity_form(quantity: Decimal) -> str:
@@ -178,6 +199,13 @@ def shown(figure: Decimal) -> str:
 def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
     """The VAT rate of each line that has one."""
     rates = sorted({line.vat_rate for line in sold(subject) if line.vat_rate}, reverse=True)
+    if subject.paper and (other := _other_rate(subject, subject.paper)):
+        return failed(
+            f"It says {other[1]} % beside an amount that is at another rate in Dolibarr: make the PDF again.",
+            f"Le taux de {other[1]} % y figure à côté d'un montant qui est à un autre taux dans Dolibarr : générer de"
+            " nouveau le PDF.",
+            other,
+        )
     if not rates:
         return needless("It charges no VAT.", "Aucune TVA n'est facturée.")
     if subject.paper is None:
@@ -194,6 +222,30 @@ def line_vat_rate(subject: Subject, rule: Rule) -> Outcome:
             )
         places.append(found)
     return passed(*places)
+
+
+def _other_rate(subject: Subject, paper: Paper) -> Found | None:
+    """A rate of VAT right before the price of a line, or the tax of a rate, that are at other rates."""
+    lines, rate = sold(subject), _rate(subject)
+    taxes: dict[Decimal, Decimal] = defaultdict(Decimal)
+    at: dict[str, set[Decimal]] = defaultdict(set)
+    for line in lines:
+        taxes[line.vat_rate] += line.total_tva * rate
+        at[_price_form(line.unit_price * rate)].add(line.vat_rate)
+    for vat_rate, tax in taxes.items():
+        if tax:
+            at[_price_form(tax)].add(vat_rate)
+    said = flat(" ".join(f"{line.label} {line.description}" for line in subject.invoice.lines))
+    known = {percent for line in subject.invoice.lines for percent in (line.discount_percent, line.situation_percent)}
+    for amount, rates in at.items():
+        found = list(paper.find_all(re.compile(rf"{START}(\d{{1,2}}(?:[.,]\d{{1,2}})?)\s?%\s-?{amount}{END}")))
+        printed = [Decimal(one[1].replace(",", ".")) for one in found]
+        # Another percentage may be a discount, or the end of the description.
+        if rates.isdisjoint(printed):
+            for one, percent in zip(found, printed, strict=True):
+                if percent not in known and not re.search(rf"{START}{quantity_form(percent)}\s?%", said):
+                    return one
+    return None
 
 
 def line_discount(subject: Subject, rule: Rule) -> Outcome:

@@ -18,6 +18,7 @@ from decimal import Decimal
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words import french_date, french_figure
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.checks_document import api
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.figures import day_pattern
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
     failed,
@@ -51,7 +52,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording imp
     labelled_day,
 )
 
-MONTHS_OF_A_YEAR = 12
+MONTHS_OF_A_YEAR, DAYS_OF_A_YEAR = 12, 365
 
 
 def due_date(subject: Subject, rule: Rule) -> Outcome:
@@ -66,7 +67,9 @@ def due_date(subject: Subject, rule: Rule) -> Outcome:
     labelled = labelled_day(subject.paper, DUE, day)
     if labelled.right:
         return passed(labelled.right[0])
-    if labelled.wrong:
+    # Read by columns, both labels stand before both dates: behind this one is then the date of the invoice.
+    issued = day_pattern(subject.invoice.issued) if subject.invoice.issued else None
+    if any(not (issued and issued.fullmatch(one[1])) for one in labelled.wrong):
         return failed(
             f"It is due on another day than in Dolibarr, which has {day.isoformat()}: find out which is right.",
             f"L'échéance imprimée n'est pas celle de Dolibarr, le {french_date(day)} : chercher laquelle est juste.",
@@ -202,13 +205,14 @@ LEGAL = (
 )
 ECB = r"(?:bce|ecb|banque centrale europeenne|european central bank|refinancement|refinancing)"
 RATES = re.compile(
-    rf"(?P<times>{COUNT}(?: \([^)]{{1,8}}\))?\s?(?:fois|times|x)\s(?:le |du |au |the )?{LEGAL}|triple (?:du |de l')?{LEGAL})"
+    rf"(?P<times>{COUNT}(?: \([^)]{{1,8}}\))?\s?(?:fois|times|x)\s(?:le |du |au |the |l'|de l')?{LEGAL}|triple (?:du |de l')?{LEGAL})"
     rf"|(?P<multiplied>{LEGAL}[^.;]{{0,20}}?(?:x|multiplie par|multiplied by) ?(?P<by>\d|deux|trois|two|three))"
     rf"|(?P<raised>{LEGAL}[^.;]{{0,20}}?(?:\+|majore[es]* de|augmente[es]* de) ?(?P<by_points>\d{{1,2}}|cinq|six|sept|huit|dix))"
     rf"|(?P<legal>{LEGAL})"
     rf"|(?P<ecb>{ECB}[^;]{{0,90}}?(?:\+|majore[es]* de|augmente[es]* de|plus|increased by) ?(?P<points>\d{{1,2}}|dix|huit|ten|eight)(?!\d|[.,]\d))"
     rf"|(?P<added>(?P<more>\d{{1,2}}|dix|ten) (?:percentage )?points\b)"
     rf"|(?<![\d.,])(?P<percent>\d{{1,2}}(?:[.,]\d{{1,3}})?)\s?%{NOT_OF_A_LINE}(?P<month>[^.;]{{0,12}}?(?:par mois|mensuel|per month|a month))?"
+    r"(?P<day>[^.;]{0,12}?(?:par jour|per day|a day))?"
 )
 POINTS = {"dix": 10, "ten": 10, "huit": 8, "eight": 8, "sept": 7, "six": 6, "cinq": 5}
 # Another thing than the rate of penalties that a percentage near them may be.
@@ -235,7 +239,7 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
             "Le taux des pénalités de retard n'y figure pas : imprimer « taux de la BCE majoré de 10 points ».",
         )
     rates = penalty_rate(subject.day)
-    outcomes = [_judged(found, rates) for found in _rates(subject.paper, spoken)]
+    outcomes = [_judged(found, rates) for found in printed_rates(subject.paper, spoken)]
     if not outcomes:
         return failed(
             "It speaks of late-payment penalties without their rate: print « BCE + 10 points ».",
@@ -246,7 +250,8 @@ def late_penalty_rate(subject: Subject, rule: Rule) -> Outcome:
     return next((outcome for outcome in outcomes if outcome.status is Status.PASS), outcomes[0])
 
 
-def _rates(paper: Paper, spoken: list[Found]) -> Iterator[Found]:
+def printed_rates(paper: Paper, spoken: list[Found]) -> Iterator[Found]:
+    """The rate behind each place where penalties are spoken of."""
     for penalty in spoken:
         start = penalty.end
         while found := paper.find(RATES, start, penalty.end + NEAR_PENALTY):
@@ -257,16 +262,31 @@ def _rates(paper: Paper, spoken: list[Found]) -> Iterator[Found]:
                 break
 
 
-def _judged(found: Found, rates: PenaltyRate | None) -> Outcome:
-    """A printed rate against the floor; three times the legal interest is the floor itself, whatever it is."""
+def meaning(found: Found) -> tuple[str, Decimal]:
+    """What a rate means, however it is worded.
+
+    ``times`` the legal interest, ``raised`` by so many points over it, ``ecb`` and so many points, or ``percent`` a year.
+    """
     words = found.match.groupdict()
     count = "3" if words["times"] and "triple" in words["times"] else words["times"] and found.match[2] or words["by"]
     if count:
-        return _at_least_three(Decimal(TIMES.get(count) or count.replace(",", ".")), found)
+        return "times", Decimal(TIMES.get(count) or count.replace(",", "."))
     if words["legal"]:
-        return _at_least_three(Decimal(1), found)
-    points = words["points"] or words["more"]
-    if points == "10" or POINTS.get(points or "") == 10:
+        return "times", Decimal(1)
+    if words["raised"]:
+        return "raised", Decimal(POINTS.get(words["by_points"]) or words["by_points"])
+    if points := words["points"] or words["more"]:
+        return "ecb", Decimal(POINTS.get(points) or points)
+    times = MONTHS_OF_A_YEAR if words["month"] else DAYS_OF_A_YEAR if words["day"] else 1
+    return "percent", Decimal(words["percent"].replace(",", ".")) * times
+
+
+def _judged(found: Found, rates: PenaltyRate | None) -> Outcome:
+    """A printed rate against the floor; three times the legal interest is the floor itself, whatever it is."""
+    kind, figure = meaning(found)
+    if kind == "times":
+        return _at_least_three(figure, found)
+    if kind == "ecb" and figure == 10:
         return passed(found)
     if rates is None:
         return undetermined(
@@ -274,12 +294,7 @@ def _judged(found: Found, rates: PenaltyRate | None) -> Outcome:
             "Le taux d'intérêt légal de ce semestre n'est pas connu : mettre à jour la collection.",
             found,
         )
-    if words["raised"]:
-        percent = rates.legal + Decimal(POINTS.get(words["by_points"]) or words["by_points"])
-    elif points:
-        percent = rates.ecb + Decimal(POINTS.get(points) or points)
-    else:
-        percent = Decimal((words["percent"] or "0").replace(",", ".")) * (MONTHS_OF_A_YEAR if words["month"] else 1)
+    percent = figure + {"raised": rates.legal, "ecb": rates.ecb}.get(kind, Decimal(0))
     if percent >= rates.floor:
         return passed(found)
     return failed(

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.common import Severity
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.identifiers import Identifier, compact, fault
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import no_paper
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.mentions import mention, no_paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes import (
     failed,
     needless,
@@ -23,7 +24,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.outcomes im
     unknown_seller,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.patterns import PATTERNS
-from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Seller, Subject
+from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Seller, Status, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import Check, Rule
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.text import Found, Paper
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.wording import (
@@ -275,6 +276,26 @@ def seller_bank_details(subject: Subject, seller: Seller, paper: Paper) -> Outco
     return passed(*(one.found for one in found))
 
 
+def mention_of(field: str) -> Check:
+    """A check of wordings, and of the name of whom they are about where this field of the seller gives it."""
+
+    def checked(subject: Subject, rule: Rule) -> Outcome:
+        outcome = mention(subject, rule)
+        name = getattr(subject.seller, field) if subject.seller else ""
+        if outcome.status is not Status.PASS or not name or subject.paper is None:
+            return outcome
+        if found := find_phrase(subject.paper, name):
+            return replace(outcome, evidence=(*outcome.evidence, found.evidence))
+        return Outcome(
+            Status.FAIL,
+            f"{rule.title.en}: {name} is not named; {rule.remedy.en}.",
+            f"{rule.title.fr} : {name} n'est pas nommé ; {rule.remedy.fr}.",
+            outcome.evidence,
+        )
+
+    return checked
+
+
 SELLER_CHECKS: dict[str, Check] = {
     name: of_seller(check)
     for name, check in {
@@ -286,4 +307,7 @@ SELLER_CHECKS: dict[str, Check] = {
         "seller_naf": seller_naf,
         "seller_bank_details": seller_bank_details,
     }.items()
+} | {
+    "seller_fiscal_representative": mention_of("fiscal_representative"),
+    "b2c_mediator": mention_of("mediator"),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.cii import Cii, Party
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.facturx_checks import equal, seen
@@ -28,6 +29,8 @@ def seller_siren(cii: Cii, subject: Subject) -> Outcome:
 
 
 def seller_vat_number(cii: Cii, subject: Subject) -> Outcome:
+    if subject.seller is not None and subject.seller.regime is Regime.FRANCHISE and not subject.seller.vat_number:
+        return needless()
     if subject.seller is None or not subject.seller.vat_number:
         return unknown_seller("vat_number")
     return equal("BT-31", cii.seller.vat_number, re.sub(r"\s", "", subject.seller.vat_number))
@@ -36,6 +39,8 @@ def seller_vat_number(cii: Cii, subject: Subject) -> Outcome:
 def buyer_siren(cii: Cii, subject: Subject) -> Outcome:
     """BR-FR-11: of businesses in France."""
     if subject.zone is not Zone.FR or subject.kind is Kind.CONSUMER or subject.customer is None:
+        return needless()
+    if subject.customer.country == "MC":  # where nobody has one
         return needless()
     siren, siret = (re.sub(r"\s", "", number) for number in subject.customer.professional_ids[:2])
     expected = siren[:9] or siret[:9]

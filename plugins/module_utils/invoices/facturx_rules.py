@@ -13,6 +13,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.accounting.words imp
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices import (
     facturx_checks,
     facturx_figures,
+    facturx_paper,
     facturx_parties,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.cii import Cii
@@ -263,6 +264,14 @@ FIELD_RULES = (
         "C. com. art. L441-9",
         "BR-FR-05",
         "BR-FR-06",
+    ),
+    field(
+        "pdf-agree",
+        facturx_paper.agreement,
+        "La pièce et le XML disent la même chose",
+        "The paper and the XML say the same",
+        Severity.WARNING,
+        INTEGRITY,
     ),
     field(
         "framework",

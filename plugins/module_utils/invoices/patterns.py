@@ -20,11 +20,18 @@ NOT_LONGER = r"(?!\d|\s\d(?!\d{0,2}\s?/\s?\d))"
 # A percentage with an amount behind it is the VAT of a line: « 20% 600,00 8 4 800,00 ».
 NOT_OF_A_LINE = r"(?!\s?-?\d[\d ,.]*[.,]\d\d(?!\d|\s?(?:€|eur)))"
 
+
+def of_directive(article: int) -> str:
+    """An article of directive 2006/112/CE, which is named after it or before."""
+    return rf"\b{ART}[ -]?{article}\b.{{0,25}}\bdir(?:ective\b|\.)|\bdirective\b[^.;]{{0,30}}\b{ART}[ -]?{article}\b"
+
+
 WRITTEN = {
     # The seller.
-    "capital": rf"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?(\d(?:[\d .,']*\d)?){EUR}",
+    "capital": r"\bcapital(?: social)?(?: variable)?(?: minimum)?(?: de| of| est de)?\s?:?\s?"
+    rf"(?:(\d(?:[\d .,']*\d)?){EUR}|(?:€|eur)\s?(\d(?:[\d .,']*\d)?))",
     "rcs": r"(?<![a-z])(?:r\.?\s?c\.?\s?s\.?(?:\s?/\s?r\.?\s?m\.?)?|registre du commerce(?: et des societes)?)\s?:?\s?(?:r\.?c\.?s\.?\s)?"
-    r"(?:(?:[ab]\s)?\d{3}\s?\d{3}\s?\d{3}\s)?(?:de |d'|a |- )?([a-z][a-z' .-]{1,40})",
+    r"(?:(?:[ab]\s|(?:sous le )?n[°o]?\s?)?\d{3}\s?\d{3}\s?\d{3}\s)?(?:de |d'|a |- )?([a-z][a-z' .-]{1,40})",
     "fr_vat": rf"(?<![a-z0-9])fr\s?([0-9a-hj-np-z]{{2}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
     "siren": rf"(?<!\d)(?<!\d\s)(\d{{3}})\s?(\d{{3}})\s?(\d{{3}}){NOT_LONGER}",
     "siret": rf"(?<!\d)(\d{{3}})\s?(\d{{3}})\s?(\d{{3}})\s?(\d{{5}}){NOT_LONGER}",
@@ -50,8 +57,8 @@ WRITTEN = {
     "place_of_performance": r"\b(?:lieu|adresse) (?:de l'|d'|de la |des? )(?:execution|intervention|prestations?|realisation|chantier)",
     # The payment.
     "escompte": r"\b(?:pas|aucune?|sans|ni)\b[^.]{0,30}?\bescompte(?! \(regl)"
-    # The rate of VAT is no discount.
-    r"|escompte(?! \(regl)(?:(?!tva).){0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%)"
+    # The rate of VAT is no discount, and neither is that of penalties.
+    r"|escompte(?! \(regl)(?:(?!tva|penalit|interet|retard).){0,60}?(?:neant|aucun|\d{1,2}(?:[.,]\d{1,2})?\s?%)"
     r"|escompte(?! \(regl)[^.]{0,40}?\b(?:non|nul|pas)\b"
     r"|neant.{0,20}escompte"
     r"|no (?:cash )?discount\b.{0,30}?(?:early|prompt|advance|anticipated)"
@@ -61,7 +68,9 @@ WRITTEN = {
     r"(?:retard|moratoires|paiement tardif)|late[ -]payment (?:penalt|interest)"
     # The rate may stand between the two words.
     r"|(?:penalites?|interets?)\b(?=.{0,80}?\bretard\b)"
-    r"|\bretard (?:de |du )?(?:paiement|reglement).{0,120}?(?:penalites?\b|interets?\b|indemnite (?:calculee|egale))"
+    # It may also stand before the second one: « 3 fois le taux d'intérêt légal ».
+    r"|\b(?:retard (?:de |du )?(?:paiement|reglement)|paiement tardif|en cas de retard)\b"
+    r"(?=.{0,120}?(?:penalites?\b|interets?\b|indemnite (?:calculee|egale)))"
     r"|(?:penalt(?:y|ies)|interest)(?: charges?)? (?:for|on|in case of|in the event of) late",
     "no_penalty": r"(?:aucune|sans|pas de) penalites?(?: de| pour| en cas de)? (?:retard|paiement tardif)"
     r"|penalites? (?:de|pour) retard\s?:?\s?(?:neant|aucune)",
@@ -76,21 +85,23 @@ WRITTEN = {
     rf"(?: de| :| d'un montant de| est de)?\s?{FORTY}"
     rf"|(?:recovery|collection) (?:costs?|charges?|fees?).{{0,100}}?{FORTY}|{FORTY}.{{0,80}}?(?:recovery|collection)",
     # VAT.
-    "franchise_cgi": r"t\.?v\.?a\.? non applicable[ ,:(-]{0,4}"
+    "franchise_cgi": r"t\.?v\.?a\.? non[ -]applicable[ ,:(-]{0,4}"
     r"(?:(?:en application de|en vertu de|conformement a|au titre de|selon|suivant) l')?\s?"
     rf"{ART}[ -]?293[ -]?b\b",
-    "franchise_cibs": rf"t\.?v\.?a\.? non applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
+    "franchise_cibs": rf"t\.?v\.?a\.? non[ -]applicable.{{0,20}}?{ART}[ -]?l\.?\s?223(?:-3)?\b.{{0,40}}?"
     r"(?:cibs|impositions (?:sur les|des) biens)",
     "franchise_loose": rf"(?:tva|vat)\b.{{0,40}}?(?:{ART})?[ -]?293[ -]?b\b|\b293[ -]?b\b.{{0,20}}?\bcgi\b",
-    "art259_1": r"\b259(?:[ ,-]{1,2}\s?(?:1°|1o|1\b)|[ ,-]{0,3}b\b)|\bl\.?\s?211-92\b|article 44\b.{0,25}directive",
-    "art262ter": r"\b262[ -]?ter[ ,-]{0,3}\s?i\b|article 138\b.{0,25}directive",
+    "art259_1": r"\b259(?:[ ,-]{1,2}\s?(?:1°|1o|1\b)|[ ,-]{0,3}b\b)|\bl\.?\s?211-92\b"
+    rf"|{of_directive(44)}",
+    "art262ter": rf"\b262[ -]?ter[ ,-]{{0,3}}\s?i\b|{of_directive(138)}",
     "art262ter_bad": r"\b262[ -]?ter[ ,-]{0,3}\s?(?:1\b|l\b)|\b262[ -]?ter\b(?![ ,-]{0,3}\s?i\b)",
     "intracom_loose": r"\b(?:livraison|vente) intra-?communautaire\b|\bintra-?community supply\b",
     "export_loose": r"\bexoner.{0,40}?\bexport|\bexport.{0,40}?\bexoner|\bvat exempt.{0,40}?\bexport",
-    "art262I": r"\b262[ ,-]{0,3}\s?i\b|\bl\.?\s?213-16\b|article 146\b.{0,25}directive",
+    "art262I": rf"\b262[ ,-]{{0,3}}\s?i\b|\bl\.?\s?213-16\b|{of_directive(146)}",
+    "art262I_bad": rf"\b{ART}[ -]?262\b(?![ ,-]{{0,3}}\s?(?:ter|bis|ii?|0+)\b)",
     "art261_7": r"\b261[ ,-]*7\b",
     "art294": rf"\b{ART}[ -]?294\b|\bl\.?\s?211-7\b.{{0,40}}?\bcibs\b",
-    "art141": rf"{ART}\s?141\b.{{0,25}}directive",
+    "art141": of_directive(141),
     "autoliq": r"\bauto-?liquidation\b|\breverse[ -]charge\b",
     "exoneration": r"\bexoner(?:ation|e|ee|es|ees)\b",
     "oss": r"\b(?:oss|guichet unique)\b",

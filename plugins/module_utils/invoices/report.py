@@ -26,6 +26,11 @@ SCHEMA_VERSION = 1
 SECTIONS = ("invoices", "payments", "vat", "third_parties", "templates", "numbering")
 SHOWN = ("seller", *SECTIONS)
 ORDER = {str(severity): place for place, severity in enumerate(Severity)}
+# What a section finds of an invoice that these rules say of it in other words, with the law and what was printed.
+SAID_BY_RULES = {
+    "vat-unclassified": frozenset(("buyer-vat-number", "vat-0-unexplained", "electronic-services-oss")),
+    "vat-franchise-charged": frozenset(("vat-franchise",)),
+}
 # From bad to good. ``undetermined`` is none of the others: nothing wrong was found, and not everything could be looked at.
 LEVELS = ("error", "warning", "undetermined", "pass")
 
@@ -113,6 +118,7 @@ def all_findings(gathered: Gathered) -> list[dict[str, Any]]:
     refs = {one.subject.invoice.ref for one in gathered.invoices or ()}
     found = [failed(one, result) for one in gathered.invoices or () for result in one.results if is_failed(result)]
     on_invoices = {(one["subject"], one[name]) for one in found for name in ("check", "message")}
+    severities = {(one["subject"], one["check"]): ORDER[one["severity"]] for one in found}
     others = {
         (section, finding): {
             "section": section,
@@ -124,6 +130,11 @@ def all_findings(gathered: Gathered) -> list[dict[str, Any]]:
         for section, findings in gathered.findings.items()
         for finding in findings
         if on_invoices.isdisjoint({(finding.subject, finding.check), (finding.subject, finding.message)})
+        # A rule that takes it less seriously does not speak for it.
+        and not any(
+            severities.get((finding.subject, rule), len(ORDER)) <= ORDER[finding.severity]
+            for rule in SAID_BY_RULES.get(finding.check, ())
+        )
     }
     found += others.values()
     for one in found:

@@ -25,6 +25,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices.rule import
     Rule,
     Verified,
     law,
+    unless,
     when,
     words,
 )
@@ -156,7 +157,7 @@ SELLER_RULES = (
         ERROR,
         law("CGI ann. II art. 242 nonies A, I-5°"),
         Verified.PDF,
-        "mention",
+        "seller_fiscal_representative",
         (when("seller.is_represented", "yes"),),
         accepted=words("representative"),
         remedy=Words(
@@ -201,7 +202,8 @@ SELLER_RULES = (
         (),
         Verified.PDF,
         "seller_bank_details",
-        (when("invoice.payment_mode", "VIR"), NOT_CREDIT_NOTE),
+        # Dolibarr prints the account for transfers and where no mode is set; of a direct debit it is the customer's.
+        (unless("invoice.payment_mode", "PRE"), NOT_CREDIT_NOTE),
         accepted=words("iban"),
     ),
     Rule(
@@ -210,7 +212,7 @@ SELLER_RULES = (
         INFO,
         law("C. conso. art. L616-1"),
         Verified.PDF,
-        "mention",
+        "b2c_mediator",
         (CONSUMER,),
         accepted=words("mediator"),
         # It may as well be on the web site or the order form.

@@ -172,7 +172,7 @@ VAT_RULES = (
         "mention",
         (when("invoice.treatments", Treatment.EXPORT_GOODS),),
         accepted=words("art262I"),
-        tolerated=words("export_loose"),
+        tolerated=words("art262I_bad", "export_loose"),
         wrong=words("art262ter", "autoliq"),
         remedy=Words(
             "imprimer « Exonération de TVA, art. 262, I du CGI »",

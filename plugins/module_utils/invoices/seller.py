@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -37,7 +38,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 OPTIONS = Words("les options", "the options")
 FILE = Words("le fichier d'identité", "the identity file")
 SETUP = Words("la configuration de Dolibarr", "Dolibarr's setup")
-# Keys of the identity file, whose blocks are `info` (where it is) and `ID` (what it is registered as).
+# The blocks of the identity file: where it is, and what it is registered as.
+BLOCKS = ("info", "ID")
 KEYS = {
     "name": ("name", "nom", "raison_sociale", "company"),
     "address": ("address", "adresse", "street", "rue"),
@@ -74,8 +76,11 @@ def read_identity_file(path: str) -> Mapping[str, Any]:
         raise ErpError(f"The identity file {path} cannot be read ({error.strerror}): correct its path.") from error
     except ValueError as error:
         raise ErpError(f"The identity file {path} is no JSON ({error}): correct it.") from error
-    if not isinstance(content, Mapping) or not any(isinstance(content.get(block), Mapping) for block in ("info", "ID")):
+    if not isinstance(content, Mapping) or not any(isinstance(content.get(block), Mapping) for block in BLOCKS):
         raise ErpError(f"The identity file {path} has neither info nor ID: write the company's identity under these.")
+    for block in BLOCKS:
+        if not isinstance(content.get(block) or {}, Mapping):
+            raise ErpError(f'In the identity file {path} {block} is no object: write it as {{"name": "value"}}.')
     return content
 
 
@@ -201,7 +206,7 @@ def _of_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_file(content: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    for block in ("info", "ID"):
+    for block in BLOCKS:
         for key, value in (content.get(block) or {}).items():
             given[_key(key)] = value
     fields = {name: next((given[key] for key in keys if given.get(key)), None) for name, keys in KEYS.items()}
@@ -243,7 +248,7 @@ def _cleaned(fields: Mapping[str, Any], place: Words) -> dict[str, Any]:
     clean["rcs_city"] = city_of_register(clean["rcs_city"])
     clean["capital"] = _capital(fields.get("capital"), place)
     ibans = fields.get("ibans") or ()
-    clean["ibans"] = tuple(compact(iban) for iban in ([ibans] if isinstance(ibans, str) else ibans))
+    clean["ibans"] = tuple(compact(str(iban)) for iban in (ibans if isinstance(ibans, (list, tuple)) else [ibans]))
     return clean
 
 
@@ -259,12 +264,14 @@ def _capital(value: Any, place: Words) -> Decimal | None:
     if value in (None, ""):
         return None
     digits = re.sub(r"[\s€]|eur(?:os?)?$", "", str(value).strip().lower())
-    try:
-        return Decimal(digits.replace(",", "."))
-    except InvalidOperation as error:
-        raise ErpError(
-            f"The capital « {value} » in {place.en} is no number: write it in euros, such as 5000."
-        ) from error
+    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):
+        # A euro has no thousandths: « 5.000 » is what Dolibarr prints as « 5 000 ».
+        digits = re.sub("[.,]", "", digits)
+    with suppress(InvalidOperation):
+        capital = Decimal(digits.replace(",", "."))
+        if capital.is_finite():
+            return capital
+    raise ErpError(f"The capital « {value} » in {place.en} is no number: write it in euros, such as 5000.")
 
 
 def _ibans(places: Iterable[Mapping[str, Any]], accounts: Iterable[BankAccount]) -> tuple[str, ...]:

@@ -107,6 +107,10 @@ def test_the_date_of_issue(text: str, status: Status) -> None:
         ("Payable avant le 02/12/2026", P),
         ("à régler le 02-12-2026", P),
         ("Payment due on 02/12/2026", P),
+        # Both labels, then both dates.
+        ("Date facturation :\nDate échéance :\n02/11/2026\n02/12/2026", P),
+        ("Date facturation :\nDate échéance :\n02/11/2026\n03/12/2026", F),
+        ("Date facturation : 02/11/2026 Date échéance : 02/11/2026", F),
         ("Date limite règlement : 03/12/2026", F),
         ("Date échéance : 12/12/2026", F),
         ("Date échéance : 12/02/2026", F),

@@ -155,6 +155,10 @@ def test_the_lines_of_a_later_situation_are_cumulative() -> None:
             "FA2611-0100 Désignation TVA P.U. HT Qté Total HT\nTotal net avant remise 0,00 Total HT 1 800,00 Total TTC 2 160,00",
             P,
         ),
+        # All labels, then all amounts.
+        ("FA2611-0100 Total HT\nTotal TVA 20%\nTotal TTC\n1 800,00\n360,00\n2 160,00", P),
+        ("FA2611-0100 Total HT\nTotal TVA 20%\nTotal TTC\n1 800,00\n360,00\n2 150,00", F),
+        ("FA2611-0100 Total HT 1 800,00 Total TTC 1 800,00", F),
         ("FA2611-0100 Total HT 1 900,00 Total TTC 2 160,00 1 800,00", F),
         ("FA2611-0100 Total HT 1 800,00 Total TTC 2 161,00", F),
         ("FA2611-0100 Total HT 1 800,00 Total TTC 12 160,00", F),
@@ -185,6 +189,8 @@ def test_a_credit_note_may_be_printed_with_either_sign() -> None:
         ("8", "600", "20% 600,00 4 800,00", F),
         ("8", "600", "8 Ligne de travaux 600,00 4 800,00", P),
         ("8", "600", "le 8/11/2026 600,00 7 4 200,00", F),
+        ("8", "600", "8 rue des Essais 20% 600,00 7 4 800,00", F),
+        ("8", "600", "8 Ligne de travaux 600,00 780,00 4 800,00", P),
         ("3.25", "83.333", "20% 83,333 3.25 270,83", P),
         ("3.25", "83.333", "83,333 3,25 270,83", P),
         ("1200", "0.5", "0,50 1 200 600,00", P),
@@ -255,6 +261,35 @@ def test_rates(rate: str, text: str, status: Status) -> None:
     assert check("line-vat-rate", totalled(line("Ligne", "1", "100", rate, "100", tax)), text).status is status
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("10% 600,00 3 1 800,00 Total TVA 20% 360,00", F),
+        ("20% 600,00 3 1 800,00 Total TVA 10% 360,00", F),
+        ("TVA 20% sur ces prix, remise 5% 600,00 3 1 800,00 Total TVA 20% 360,00", F),
+        ("20% 600,00 3 1 800,00 Total TVA 20,00 % 360,00", P),
+        ("600,00 3 20% 1 800,00 Total TVA 360,00", P),
+        # The words of the line end with a percentage, and the rate stands elsewhere.
+        ("Formation à 50% 600,00 3 1 800,00 TVA 20%", P),
+    ],
+)
+def test_the_rate_beside_an_amount_is_its_own(text: str, status: Status) -> None:
+    scene = Scene().with_line(description="Formation à 50%")
+    assert check("line-vat-rate", scene, text).status is status
+
+
+def test_a_line_without_vat_shows_no_rate() -> None:
+    scene = totalled(line("Conseil", "5", "650", "0", "3250", "0"))
+    assert check("line-vat-rate", scene, "20% 650,00 5 3 250,00").status is F
+
+
+def test_the_amount_of_the_only_line_is_not_the_total() -> None:
+    row, totals = "20% 600,00 3 1 800,00", "Total TVA 20% 360,00 Total TTC 2 160,00"
+    assert check("totals-present", Scene(), f"{row} {totals}").status is F
+    assert check("totals-present", Scene(), f"{row} Sous-total 1 800,00 {totals}").status is P
+    assert check("totals-present", Scene(), f"{row} Total HT 1 800,00 {totals}").status is P
+
+
 def test_several_rates_need_the_base_of_each() -> None:
     two = totalled(
         line("Audit", "1", "500", "20", "500", "100"),
@@ -285,6 +320,11 @@ def test_several_rates_need_the_base_of_each() -> None:
         ("GBP", "Total £ 2,160.00, VAT 360.00 EUR", P),
         ("SEK", "Devise : SEK, TVA 360,00 EUR", P),
         ("SEK", "TVA 360,00 EUR", F),
+        # Its name in Dolibarr's dictionary.
+        ("SEK", "Montants exprimés en Sweden Krona, TVA 360,00 EUR", U),
+        ("SEK", "Montants exprimés en Sweden Krona", F),
+        ("SEK", "Montants exprimés en Euros, TVA 360,00 EUR", F),
+        ("GBP", "Amount in GB Pounds currency. VAT 360.00 EUR", P),
     ],
 )
 def test_currencies(code: str, text: str, status: Status) -> None:

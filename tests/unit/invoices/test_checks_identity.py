@@ -309,6 +309,8 @@ def test_siren_of_the_customer(text: str, customer: dict[str, Any], status: Stat
         ("PO-2025-001", "Réf. client : PO-2025-0012", F),
         ("PO-2025-001", "", F),
         ("###", "commande ###", P),
+        ("12", "Réf. client : 12 Date facturation : 02/12/2026", P),
+        ("12", "Date facturation : 02/12/2026 12 rue des Essais", F),
         ("", "", U),
     ],
 )

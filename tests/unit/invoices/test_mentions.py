@@ -142,12 +142,6 @@ CASES: list[tuple[str, Subject, str, str]] = [
         "assujetti",
     ),
     (
-        "seller-fiscal-representative",
-        subject(seller=dataclasses.replace(SELLER, fiscal_representative="Exemple SAS")),
-        "Représentant fiscal : Exemple SAS",
-        "Représentant commercial : Exemple SAS",
-    ),
-    (
         "reduced-rate-works",
         subject("", line(rate="10"), seller=dataclasses.replace(SELLER, sector=Sector.CONSTRUCTION)),
         "Le client atteste que les locaux sont achevés depuis plus de deux ans",
@@ -171,6 +165,34 @@ def printing(audited: Subject, text: str) -> Subject:
 def test_a_mention_is_asked_for_where_it_applies(rule: str, audited: Subject, right: str, wrong: str) -> None:
     assert result(rule, printing(audited, right)).status is PASS
     assert result(rule, printing(audited, wrong)).status is FAIL
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Représentant fiscal : Exemple SAS", PASS),
+        ("Représentant fiscal : Autre Exemple SARL", FAIL),
+        ("Représentant commercial : Exemple SAS", FAIL),
+    ],
+)
+def test_the_fiscal_representative_is_the_one_that_is_known(text: str, status: Status) -> None:
+    seller = dataclasses.replace(SELLER, fiscal_representative="Exemple SAS")
+    assert result("seller-fiscal-representative", printing(subject(seller=seller), text)).status is status
+
+
+@pytest.mark.parametrize(
+    ("mediator", "text", "status"),
+    [
+        ("", "Médiateur de la consommation : www.mediation.example", PASS),
+        ("Médiation Exemple", "Médiateur de la consommation : Médiation Exemple, www.mediation.example", PASS),
+        ("Médiation Exemple", "Médiateur de la consommation : Autre, www.autre.example", FAIL),
+        # It may be on the web site.
+        ("Médiation Exemple", "Merci", UNKNOWN),
+    ],
+)
+def test_the_mediator_is_the_one_that_is_known(mediator: str, text: str, status: Status) -> None:
+    seller = dataclasses.replace(SELLER, mediator=mediator)
+    assert result("b2c-mediator", printing(subject(kind=Kind.CONSUMER, seller=seller), text)).status is status
 
 
 def test_every_rule_of_wordings_alone_has_a_case() -> None:

@@ -44,6 +44,11 @@ H1, H2 = date(2026, 6, 30), date(2026, 7, 1)
         ),
         ("Late payment penalties: three times the legal interest rate", H2),
         ("Pénalités de retard : 12,40 % 40,00 € de frais", H2),
+        ("Pénalités de retard : 3 fois l'intérêt légal", H2),
+        ("Pénalités de retard : 0,05 % par jour", H2),
+        ("En cas de retard, application de pénalités d'un montant égal à 3 fois le taux de l'intérêt légal", H2),
+        ("En cas de retard de paiement, application d'un taux égal à trois fois le taux d'intérêt légal", H2),
+        ("Paiement tardif : intérêts au taux de la BCE majoré de 10 points", H2),
     ],
 )
 def test_a_rate_of_at_least_the_floor_passes(text: str, day: date) -> None:
@@ -56,6 +61,8 @@ def test_a_rate_of_at_least_the_floor_passes(text: str, day: date) -> None:
         ("Pénalités de retard au taux d\u2019intérêt légal", H1),
         ("Pénalités de retard : deux fois le taux d'intérêt légal", H1),
         ("Pénalités de retard : 7,85 %", H1),
+        ("Pénalités de retard : 0,02 % par jour", H1),
+        ("En cas de retard de paiement, application du taux d'intérêt légal", H1),
         ("Pénalités de retard : 8 %", H2),
         ("Pénalités de retard : 12 %", date(2024, 3, 1)),
         ("Aucune pénalité de retard", H1),

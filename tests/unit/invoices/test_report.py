@@ -117,6 +117,18 @@ def test_what_other_sections_find_counts_and_is_shown_once() -> None:
     assert report["invoices"][0]["verdict"] == "warning"
 
 
+def test_what_a_rule_says_in_other_words_is_shown_once() -> None:
+    """A customer in the EU without a number: the rule asks for it, and the VAT return has no place for the line."""
+    missing = result("buyer-vat-number")
+    said = Finding("vat-unclassified", ERROR, audited(1).subject.invoice.ref, "line 1: no number.", "ligne 1.")
+    shown = build_report(gathered(audited(1, missing), findings={"vat": [said]}))["findings"]
+    assert [found["check"] for found in shown] == ["buyer-vat-number"]
+    # of another invoice, or where the rule takes it less seriously, it stays
+    for one in (audited(2, missing), audited(1, dataclasses.replace(missing, severity=INFO)), audited(1)):
+        shown = build_report(gathered(one, findings={"vat": [said]}))["findings"]
+        assert "vat-unclassified" in [found["check"] for found in shown]
+
+
 def test_what_is_not_known_is_asked_for_once() -> None:
     ask = result("seller-capital", Status.UNDETERMINED, message="The capital is not known: fill in seller.capital.")
     form = dataclasses.replace(ask, rule="seller-legal-form")

@@ -180,6 +180,7 @@ def test_an_unknown_legal_form() -> None:
         ({"size": "huge"}, "size"),
         ({"sector": "space"}, "sector"),
         ({"capital": "five thousand"}, "capital"),
+        ({"capital": "Infinity"}, "capital"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(options: dict[str, Any], words: str) -> None:
@@ -189,13 +190,32 @@ def test_what_cannot_be_read_is_one_sentence(options: dict[str, Any], words: str
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("{", "no JSON"), ("[]", "neither info nor ID"), ('{"a": 1}', "neither")]
+    ("content", "words"),
+    [
+        ("{", "no JSON"),
+        ("[]", "neither info nor ID"),
+        ('{"a": 1}', "neither"),
+        ('{"info": ["Lumen"], "ID": {"siren": "123456782"}}', "info is no object"),
+    ],
 )
 def test_a_bad_identity_file_is_one_sentence(tmp_path: pathlib.Path, content: str, words: str) -> None:
     path = tmp_path / "company.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ErpError, match=words):
         read_identity_file(str(path))
+
+
+def test_values_that_are_no_text_are_read_all_the_same() -> None:
+    seller = read_seller({}, {"info": {"zip": 91000}, "ID": {"siren": 123456782, "iban": 12, "capital": 5000}})
+    assert (seller.zip, seller.siren, seller.ibans, seller.capital) == ("91000", "123456782", ("12",), Decimal(5000))
+
+
+@pytest.mark.parametrize(
+    ("written", "capital"),
+    [("5.000", "5000"), ("1.500.000 €", "1500000"), ("5000.00", "5000"), ("5000,50", "5000.50"), ("500.0", "500")],
+)
+def test_a_capital_may_have_its_thousands_marked(written: str, capital: str) -> None:
+    assert read_seller({"capital": written}).capital == Decimal(capital)
 
 
 def test_an_identity_file(tmp_path: pathlib.Path) -> None:
