@@ -13,7 +13,7 @@ description:
   - Makes one restore point in an S3-compatible bucket, from a consistent snapshot of the PostgreSQL database and the documents directory.
   - The dump, the row counts, the content digests and the business figures are all taken in one snapshot. Documents are read after it.
   - Documents whose content is stored already are not sent again, whatever their name. A database whose durable content did not change is not
-    dumped again until O(full_interval_days) has passed.
+    dumped again until O(full_interval_days) has passed. One that holds large objects is dumped each time.
   - Every object is proven to be in the store before the manifest is written. Without a manifest there is no restore point, so a run that is
     stopped anywhere leaves nothing that looks like a backup, and the next run needs no hand.
   - A second run while one is under way is refused.
@@ -148,6 +148,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.documents imp
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.run import BackupOptions, run_backup
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 
+LONGEST_INTERVAL = 36525  # days
 SPEC = {
     "instance_id": {"type": "str", "required": True},
     "environment_name": {"type": "str", "required": True},
@@ -161,14 +162,17 @@ SPEC = {
 
 
 def build(params: dict[str, Any]) -> BackupOptions:
-    """Turn the options of the module into those of a run."""
+    """Turn the options of the module into those of a run. Raises ``ErpError`` for one that makes no sense."""
+    days = params["full_interval_days"]
+    if not 0 <= days <= LONGEST_INTERVAL:
+        raise ErpError(f"The option full_interval_days is {days}: give a number from 0 to {LONGEST_INTERVAL}.")
     return BackupOptions(
         store=store_options(params),
         database=database_options(params),
         documents=DocumentsOptions(params["documents_path"], tuple(params["exclude"]), params["unreadable"]),
         instance_id=params["instance_id"],
         environment=params["environment_name"],
-        full_interval=timedelta(days=params["full_interval_days"]),
+        full_interval=timedelta(days=days),
         bindir=params["pg_bindir"],
         unique_id=params["instance_unique_id"],
         progress_file=params["progress_file"],

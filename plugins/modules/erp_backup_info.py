@@ -320,6 +320,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.history import document_versions
 
+LONGEST_AGE = 36525  # days
 OBJECTS = {"invoice": {"type": "str"}, "customer": {"type": "int"}, "year": {"type": "int"}}
 RELEASE: dict[str, Any] = {
     "holder": {"type": "str", "required": True},
@@ -341,11 +342,14 @@ SPEC: dict[str, Any] = {
 
 
 def build(params: dict[str, Any]) -> InfoOptions:
-    """Turn the options of the module into those of the catalogue."""
+    """Turn the options of the module into those of the catalogue. Raises ``ErpError`` for one that makes no sense."""
+    days = params["verified_within_days"]
+    if not 0 <= days <= LONGEST_AGE:
+        raise ErpError(f"The option verified_within_days is {days}: give a number from 0 to {LONGEST_AGE}.")
     return InfoOptions(
         points=tuple(params["restore_points"]),
         verify=params["verify"],
-        verified_within=timedelta(days=params["verified_within_days"]),
+        verified_within=timedelta(days=days),
         progress_file=params["progress_file"],
         hold=build_hold(params["hold"]),
         release=build_hold(params["release"]),

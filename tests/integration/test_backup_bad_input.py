@@ -9,7 +9,9 @@ import dataclasses
 import os
 import pathlib
 import pwd
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -67,6 +69,7 @@ OTHER_PORT = free_port()
         ({"db_name": "missing"}, "Cannot connect to the database missing on {host}: there is no database of that name"),
         ({"db_port": OTHER_PORT}, f"on 127.0.0.1:{OTHER_PORT}: nothing answers there: check db_host and db_port"),
         ({"db_host": "no.such.host.invalid"}, "the host name is unknown: correct db_host"),
+        ({"db_host": "db..example.com"}, "'db..example.com' cannot be the name of a host: correct db_host"),
         ({"db_sslmode": "require"}, "the TLS connection was not accepted: check db_sslmode and db_sslrootcert"),
         (
             {"db_sslmode": "verify-full", "db_sslrootcert": "/none"},
@@ -79,12 +82,20 @@ OTHER_PORT = free_port()
             {"s3_endpoint": f"http://{HOST}:{OTHER_PORT}"},
             "nothing answers there: check s3_endpoint and that the store is up",
         ),
+        (
+            {"s3_endpoint": "http://[::1"},
+            "The address 'http://[::1' is not valid (Invalid IPv6 URL): correct s3_endpoint",
+        ),
+        ({"s3_endpoint": f"http://{HOST}:port"}, "that is no address of a store: correct s3_endpoint"),
         ({"s3_access_key": None}, "No credentials for the object store: set s3_access_key and s3_secret_key, or"),
         (
             {"documents_path": "/nonexistent"},
             "The documents directory /nonexistent does not exist or is not a directory",
         ),
         ({"instance_id": ""}, "The option instance_id is empty: name the instance whose restore points these are"),
+        ({"s3_max_parts": 0}, "The option s3_max_parts is 0: give 1 or more"),
+        ({"full_interval_days": 1e300}, "The option full_interval_days is 1e+300: give a number from 0 to 36525"),
+        ({"full_interval_days": float("nan")}, "The option full_interval_days is nan: give a number from 0 to 36525"),
         ({"pg_bindir": "/nonexistent"}, "needs a pg_dump of version 18 or newer (none was found in /nonexistent)"),
     ],
 )
@@ -96,6 +107,44 @@ def test_an_option_that_is_wrong_is_named(changes: dict[str, Any], sentence: str
     assert sentence.format(db=f"{scene.database.name} on {where}", host=where) in said
     assert caught.value.outcome == "failed"
     assert said.endswith(".") and "\n" not in said
+    assert scene.bucket.keys() == set()
+
+
+def test_a_web_server_that_is_no_store_is_told(scene: Scene) -> None:
+    class Portal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html><body>Accept the terms of this network</body></html>")
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Portal) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(ErpError, match="what answers there is no object store: correct s3_endpoint"):
+            scene.back_up(s3_endpoint=f"http://{HOST}:{server.server_port}")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("AWS_PROFILE", "nobodys", "The config profile (nobodys) could not be found"),
+        ("AWS_CONFIG_FILE", "{file}", "Unable to parse config file: {file}"),
+        ("AWS_DEFAULTS_MODE", "odd", "Client configured with invalid defaults mode: odd"),
+    ],
+)
+def test_settings_of_the_s3_library_that_are_wrong_are_named(
+    name: str, value: str, reason: str, scene: Scene, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("not a [config")
+    said = failed(run_module(scene.module(), **{name: value.format(file=file)}))
+    assert said.startswith(f"The AWS settings of this host cannot be used ({reason.format(file=file)}")
+    assert said.endswith("): correct the variables AWS_* of the environment and the files that they name.")
     assert scene.bucket.keys() == set()
 
 
@@ -215,7 +264,16 @@ def test_a_manifest_of_a_newer_version_stops_the_run(scene: Scene) -> None:
     assert scene.bucket.sizes() == before
 
 
-@pytest.mark.parametrize("key", ["manifests/readme.txt", "manifests/", "records/x", f"manifests/{POINT}.json.bak"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "manifests/readme.txt",
+        "manifests/",
+        "records/x",
+        f"manifests/{POINT}.json.bak",
+        f"records/{POINT}/verified-20261399T000000000000Z.json",
+    ],
+)
 def test_an_object_of_somebody_else_stops_the_run(key: str, scene: Scene) -> None:
     scene.bucket.write(key, b"")
     with pytest.raises(

@@ -5,24 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import json
 import os
 import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup import progress, run
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import write_record
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import encode, restore_point_id
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
-from ansible_collections.arcodange.erp.plugins.module_utils.postgres.snapshot import open_snapshot
+from ansible_collections.arcodange.erp.plugins.module_utils.postgres.snapshot import Snapshot, open_snapshot
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.privileges import run_as
+from ansible_collections.arcodange.erp.plugins.module_utils.sandbox.process import free_port, wait_until
 from tests.support.databases import Cluster, Database
 from tests.support.faults import FaultProxy
 from tests.support.quirks import QuirkyProxy
@@ -517,6 +525,38 @@ def test_a_restore_point_of_the_future_is_told_and_kept(scene: Scene) -> None:
     assert result.manifest["sequence"] == 2
 
 
+@pytest.mark.parametrize("seconds", [-901, 901, 86400 * 365])
+def test_a_server_whose_clock_is_off_makes_no_restore_point(
+    seconds: int, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = run.open_snapshot
+
+    @contextlib.contextmanager
+    def off(*arguments: Any) -> Iterator[Snapshot]:
+        with opened(*arguments) as snapshot:
+            yield dataclasses.replace(snapshot, instant=snapshot.instant + timedelta(seconds=seconds))
+
+    monkeypatch.setattr(run, "open_snapshot", off)
+    with pytest.raises(
+        Refused, match="^The clock of the database server says .* and the store's .*: set the wrong one"
+    ):
+        scene.back_up()
+    assert scene.bucket.keys() == set()
+
+
+def test_a_documents_volume_that_is_not_mounted_is_told(scene: Scene, tmp_path: pathlib.Path) -> None:
+    first = scene.back_up()
+    (tmp_path / "unmounted").mkdir()
+    empty = dataclasses.replace(scene, documents=tmp_path / "unmounted")
+    told = (
+        f"The documents directory {empty.documents} holds no file any more, the restore point {first.manifest['id']}"
+        f" has {first.manifest['documents']['files']}: check that its volume is mounted.",
+    )
+    assert empty.back_up(check_mode=True).warnings == told
+    assert empty.back_up().warnings == told
+    assert scene.back_up().warnings == ()
+
+
 def test_a_store_that_ignores_conditions_is_told(scene: Scene) -> None:
     with QuirkyProxy(scene.store.endpoint, "unconditional") as proxy:
         result = scene.through(proxy.endpoint).back_up()
@@ -566,6 +606,111 @@ def test_a_role_that_may_not_read_is_told_what_to_grant(scene: Scene, postgres: 
         " grant it to stranger, for example with the role pg_read_all_data."
     )
     assert scene.bucket.keys() == set()
+
+
+def test_a_role_whose_rows_policies_hide_is_told_what_it_needs(scene: Scene, postgres: Cluster) -> None:
+    scene.database.execute("ALTER TABLE llx_societe ENABLE ROW LEVEL SECURITY")
+    reader = postgres.as_backup(scene.database.name)
+    with pytest.raises(ErpError) as caught:
+        dataclasses.replace(scene, database=reader).back_up()
+    assert str(caught.value).endswith(
+        ": policies hide rows from erp_backup, let the superuser ALTER ROLE erp_backup BYPASSRLS."
+    )
+    assert scene.bucket.keys() == set()
+
+
+def test_large_objects_are_dumped_each_time(scene: Scene) -> None:
+    scene.database.execute("SELECT lo_from_bytea(4711, 'one')")
+    assert DUMP in kinds(scene.back_up())
+    scene.database.execute("SELECT lo_put(4711, 0, 'two')")
+    assert kinds(scene.back_up(check_mode=True)) == [DUMP]
+    assert kinds(scene.back_up()) == [DUMP]
+    scene.database.execute("SELECT lo_unlink(4711)")
+    assert kinds(scene.back_up()) == [DUMP]
+    assert kinds(scene.back_up()) == []
+
+
+@contextlib.contextmanager
+def replica(cluster: Cluster, database: Database) -> Iterator[Database]:
+    """A read replica of the cluster, as it is now."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="erp-replica-"))
+    data, port = directory / "data", free_port()
+    user = run_as(cluster.bin_dir / "postgres", directory)
+    user.give(directory)
+    copy = ["-D", str(data), "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    settings = ["-h", database.host, "-p", str(port), "-k", "", "-c", "fsync=off"]
+    try:
+        subprocess.run(
+            [*user.prefix, cluster.bin_dir / "pg_basebackup", *copy],
+            env={**cluster.admin.environment(), "HOME": "/", "LC_ALL": "C"},
+            cwd="/",
+            check=True,
+        )
+        log = (directory / "log").open("w")
+        with (
+            log,
+            subprocess.Popen(
+                [*user.prefix, cluster.bin_dir / "postgres", "-D", data, *settings],
+                env={"HOME": "/", "LC_ALL": "C"},
+                cwd="/",
+                stdout=log,
+                stderr=log,
+            ) as server,
+        ):
+            there = dataclasses.replace(database, port=port)
+            try:
+                wait_until(lambda: server.poll() is not None or _answers(there), 60)
+                yield there
+            finally:
+                server.send_signal(signal.SIGINT)
+    finally:
+        shutil.rmtree(directory)
+
+
+def _answers(database: Database) -> bool:
+    with contextlib.suppress(psycopg.OperationalError):
+        return bool(database.execute("SELECT pg_is_in_recovery()")[0][0])
+    return False
+
+
+def test_a_read_replica_is_backed_up_without_what_it_does_not_have(scene: Scene, postgres: Cluster) -> None:
+    scene.database.execute("CREATE UNLOGGED TABLE waiting (id int)")
+    scene.database.execute("INSERT INTO waiting VALUES (1)")
+    with replica(postgres, scene.database) as there:
+        tables = dataclasses.replace(scene, database=there).back_up().manifest["database"]["tables"]
+        assert tables["public.waiting"] == [0, "0" * 16]
+        assert scene.bucket.torn() == []
+        expected = {name: digest for name, digest in tables.items() if name != "public.waiting"}
+    found = scene.back_up().manifest["database"]["tables"]
+    assert found.pop("public.waiting")[0] == 1
+    assert found == expected
+
+
+def test_odd_figures_are_no_reason_to_be_without_a_backup(scene: Scene) -> None:
+    first, second, *_rest = scene.database.execute("SELECT rowid FROM llx_facture WHERE fk_statut > 0")
+    plain = scene.back_up().manifest["business"]
+    for table, column in (("llx_facture", "total_ht"), ("llx_bank", "amount"), ("llx_paiement", "amount")):
+        # As a database is that pgloader moved from MySQL.
+        scene.database.execute(f"ALTER TABLE {table} ALTER {column} TYPE double precision")
+    assert scene.back_up().manifest["business"] == plain
+    scene.database.execute("UPDATE llx_facture SET datef = NULL, total_tva = 'NaN' WHERE rowid = %s", first)
+    scene.database.execute("UPDATE llx_facture SET datef = NULL WHERE rowid = %s", second)
+    months = scene.back_up().manifest["business"]["customer_invoices"]["by_month"]
+    assert months["undated"]["tva"] == "NaN"
+    assert scene.back_up().changed is False
+
+
+def test_the_folder_of_an_odd_reference_is_named_as_dolibarr_names_it(scene: Scene) -> None:
+    pdf = min(scene.documents.glob("facture/FA*/FA*.pdf"))
+    before = scene.back_up().manifest["evidence"]["issued_invoices"]
+    scene.database.execute("UPDATE llx_facture SET ref = 'FA/25:1', last_main_doc = NULL WHERE ref = %s", [pdf.stem])
+    scene.database.execute(
+        "UPDATE llx_ecm_files SET filepath = 'facture/FA_25_1', filename = 'FA_25_1.pdf' WHERE filename = %s",
+        [pdf.name],
+    )
+    pdf.rename(pdf.with_name("FA_25_1.pdf"))
+    pdf.parent.rename(pdf.parent.with_name("FA_25_1"))
+    assert scene.back_up().manifest["evidence"]["issued_invoices"] == before
 
 
 def test_figures_and_evidence_are_those_of_the_sample(scene: Scene, sample_database: Database) -> None:

@@ -12,6 +12,8 @@ import pathlib
 import random
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -503,3 +505,12 @@ def test_credentials_are_read_from_a_file(straight: Way, tmp_path: pathlib.Path)
     file.write_text("[default]\naws_access_key_id = x\naws_secret_access_key = y\n")
     Store(options).check_bucket()
     assert [call.status for call in straight.proxy.calls] == [200]
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_the_date_of_a_store_is_in_utc_however_it_says_so(zone: str, straight: Way) -> None:
+    store = straight.store
+    now = datetime.now(UTC)
+    store._note_clock(SimpleNamespace(headers={"Date": f"{now:%a, %d %b %Y %H:%M:%S} {zone}"}))
+    assert store.clock_offset is not None
+    assert abs(store.clock_offset) < 60

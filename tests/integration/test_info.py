@@ -126,6 +126,18 @@ def test_damage_is_remembered_until_a_full_verification_finds_the_point_whole(sc
     assert info(scene)["restore_points"][0]["states"] == ["complete", "verified"]
 
 
+@pytest.mark.parametrize("kind", ["verified", "damaged"])
+def test_what_a_host_with_a_fast_clock_recorded_does_not_outlive_what_is_found_now(kind: str, scene: Scene) -> None:
+    point = scene.back_up().manifest["id"]
+    ahead = (datetime.now(UTC) + timedelta(days=400)).strftime("%Y%m%dT%H%M%S%fZ")
+    scene.bucket.write(f"records/{point}/{kind}-{ahead}.json", b'{"findings": []}')
+    if kind == "verified":
+        flip_a_bit(scene, dump_key(point))
+    info(scene, verify="full", verified_within=timedelta(days=1))
+    states = ["damaged"] if kind == "verified" else ["complete", "verified"]
+    assert info(scene)["restore_points"][0]["states"] == states
+
+
 @pytest.mark.parametrize("verify", ["none", "quick", "full"])
 def test_a_missing_or_cut_object_is_named_whatever_the_verification(scene: Scene, verify: str) -> None:
     point = scene.back_up().manifest["id"]

@@ -159,12 +159,15 @@ class TestSharedObjects:
     def test_keys_that_no_manifest_lists_beside_a_restore_point_are_left_alone(self, scene: Scene) -> None:
         ids = scene.daily(10)
         scene.write(f"db/{ids[2]}.notes.txt")
-        scene.write("docs/readme.txt")
+        strange = ["docs/readme.txt", f"records/{ids[-1]}/damaged-20261399T000000000000Z.json"]
+        for key in strange:
+            scene.write(key)
         facts = scene.prune(grace_days=0).facts
 
         assert ids[2] not in scene.ids()
-        assert "docs/readme.txt" in scene.listing()
-        assert any("docs/readme.txt is not an object of this collection" in alarm for alarm in facts["alarms"])
+        for key in strange:
+            assert key in scene.listing()
+            assert any(f"{key} is not an object of this collection" in alarm for alarm in facts["alarms"])
 
 
 class TestLeftovers:

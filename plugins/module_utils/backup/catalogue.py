@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup import manifest as manifests
@@ -72,6 +72,18 @@ def point_id(key: str) -> str:
     return key.removeprefix(manifests.PREFIX).removesuffix(".json")
 
 
+def record_of(key: str) -> Record | None:
+    """What the key of a record says; ``None`` for any other key."""
+    match = RECORD_KEY.fullmatch(key)
+    if match is None:
+        return None
+    try:
+        instant = datetime.strptime(match["instant"], RECORD_FORMAT).replace(tzinfo=UTC)
+    except ValueError:  # the thirteenth month
+        return None
+    return Record(key, match["point"], match["kind"], instant)
+
+
 def read_catalogue(store: Store) -> Catalogue:
     """List the manifests and records of a prefix, one request per 1 000 keys each."""
     found: list[Listed] = []
@@ -83,10 +95,8 @@ def read_catalogue(store: Store) -> Catalogue:
             foreign.append(item.key)
     records: dict[str, list[Record]] = defaultdict(list)
     for item in store.list(RECORDS):
-        match = RECORD_KEY.fullmatch(item.key)
-        if match:
-            instant = datetime.strptime(match["instant"], RECORD_FORMAT).replace(tzinfo=UTC)
-            records[match["point"]].append(Record(item.key, match["point"], match["kind"], instant))
+        if record := record_of(item.key):
+            records[record.point_id].append(record)
         else:
             foreign.append(item.key)
     return Catalogue(
@@ -142,8 +152,13 @@ def record_key(point: str, kind: str, instant: datetime) -> str:
     return f"{RECORDS}{point}/{kind}-{instant.astimezone(UTC).strftime(RECORD_FORMAT)}.json"
 
 
-def write_record(store: Store, point: str, kind: str, body: Mapping[str, Any], instant: datetime | None = None) -> str:
-    """Append a fact about a restore point, now or at ``instant``, and return its key."""
-    key = record_key(point, kind, instant or datetime.now(UTC))
+def write_record(store: Store, point: str, kind: str, body: Mapping[str, Any]) -> str:
+    """Append a fact about a restore point and return its key."""
+    instant = datetime.now(UTC)
+    # What is found now must not count as older than what a host with a faster clock recorded before.
+    for item in store.list(f"{RECORDS}{point}/"):
+        if record := record_of(item.key):
+            instant = max(instant, record.instant + timedelta(microseconds=1))
+    key = record_key(point, kind, instant)
     store.put_once(key, json.dumps(dict(body), sort_keys=True).encode())
     return key

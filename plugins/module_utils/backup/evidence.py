@@ -10,6 +10,7 @@ which older generators left empty, so the path is resolved in three ways.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.postgres.snapshot im
 
 EQUAL, REGENERATED, NOT_INDEXED, MISSING = "present_equal", "present_regenerated", "present_not_indexed", "missing"
 CLASSES = (EQUAL, REGENERATED, NOT_INDEXED, MISSING)
+# What Dolibarr replaces in a reference to make the name of its folder.
+FORBIDDEN = re.compile(r'[<>/\\?*|":°$;`]')
 MOST_EXCEPTIONS = 500  # a manifest stays small whatever is wrong; the counts are always whole
 ISSUED = "SELECT rowid, ref, entity, last_main_doc FROM public.llx_facture WHERE fk_statut > 0 ORDER BY ref, rowid"
 RECORDED = (
@@ -55,11 +58,12 @@ def read_expected(snapshot: Snapshot) -> list[Expected]:
             suppliers.append(Expected("supplier_file", path, (path.encode(),), {path.encode(): label or ""}))
     invoices = []
     for rowid, ref, entity, main in snapshot.connection.execute(ISSUED).fetchall():
-        usual = f"facture/{ref}/{ref}.pdf"
+        name = FORBIDDEN.sub("_", ref)
+        usual = f"facture/{name}/{name}.pdf"
         # Documents of every company but the first lie below a folder with its number.
         places = [path for path in (main, usual) if path]
         places += [f"{entity}/{path}" for path in places] if entity and entity > 1 else []
-        known = [path for path in recorded[rowid] if path.endswith(f"/{ref}.pdf".encode())]
+        known = [path for path in recorded[rowid] if path.endswith(f"/{name}.pdf".encode())]
         paths = tuple(dict.fromkeys([path.encode() for path in places] + known))
         invoices.append(Expected("invoice", ref, paths, recorded[rowid]))
     return invoices + suppliers

@@ -18,18 +18,19 @@ VERSION = (
     " AND value <> '' ORDER BY name DESC LIMIT 1"
 )
 BY_TYPE = "SELECT type::int, fk_statut::int, count(*) FROM public.{table} GROUP BY 1, 2 ORDER BY 1, 2"
+# A database that was moved from MySQL has amounts in double precision, whose sum depends on the order of the rows.
 BY_MONTH = (
-    "SELECT to_char(datef, 'YYYY-MM'), sum(total_ht), sum(total_tva), sum(total_ttc) FROM public.{table}"
-    " WHERE fk_statut > 0 GROUP BY 1 ORDER BY 1"
+    "SELECT coalesce(to_char(datef, 'YYYY-MM'), 'undated'), sum(total_ht::numeric), sum(total_tva::numeric),"
+    " sum(total_ttc::numeric) FROM public.{table} WHERE fk_statut > 0 GROUP BY 1 ORDER BY 1"
 )
 # A reference ends in the counter of its series and begins with the letters that name it.
 LAST_NUMBERS = (
     "SELECT DISTINCT ON (series) substring(ref from '^[^0-9]+') AS series, ref FROM public.{table}"
     " WHERE fk_statut > 0 AND ref ~ '^[^0-9(]+.*[0-9]$' ORDER BY 1, substring(ref from '[0-9]+$')::numeric DESC, ref DESC"
 )
-PAID = "SELECT count(*), coalesce(sum(amount), 0) FROM public.{table}"
+PAID = "SELECT count(*), coalesce(sum(amount::numeric), 0) FROM public.{table}"
 BALANCES = (
-    "SELECT a.ref, coalesce(sum(b.amount), 0) FROM public.llx_bank_account a LEFT JOIN public.llx_bank b ON b.fk_account = a.rowid"
+    "SELECT a.ref, coalesce(sum(b.amount::numeric), 0) FROM public.llx_bank_account a LEFT JOIN public.llx_bank b ON b.fk_account = a.rowid"
     " GROUP BY a.rowid, a.ref ORDER BY a.ref, a.rowid"
 )
 EXACT = Context(prec=1000)
@@ -37,7 +38,7 @@ CHAIN = "SELECT rowid, signature FROM public.llx_blockedlog ORDER BY rowid DESC 
 
 
 def read_figures(snapshot: Snapshot) -> dict[str, Any]:
-    """The figures as JSON: amounts are text with two decimals or more, months ``YYYY-MM``, absent tables left out."""
+    """The figures as JSON: amounts are text with two decimals or more, months ``YYYY-MM`` or ``undated``, absent tables left out."""
     rows = snapshot.connection.execute(
         "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = 'public' AND tablename LIKE 'llx\\_%%'"
     ).fetchall()
@@ -77,5 +78,7 @@ def read_figures(snapshot: Snapshot) -> dict[str, Any]:
 def money(amount: Decimal | None) -> str:
     """An amount as text: at least two decimals, more only where the database has them."""
     value = (amount or Decimal(0)).normalize(EXACT)
+    if not value.is_finite():
+        return str(value)  # what is not a number is recorded as such, and no reason to be without a backup
     places = -int(value.as_tuple().exponent)
     return f"{value:.{max(2, places)}f}"

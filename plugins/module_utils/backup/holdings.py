@@ -146,11 +146,11 @@ def records_in(items: Iterable[Listed], state: str) -> tuple[dict[str, tuple[Rec
         if not item.key.startswith(f"{state}records/"):
             continue
         match = RECORD_KEY.fullmatch(item.key.removeprefix(state))
-        if match is None:
+        instant = _instant(match["instant"], RECORD_FORMAT) if match else None
+        if match is None or instant is None:
             strange.append(item.key)
             continue
         ident = unquote(match["point"])
-        instant = datetime.strptime(match["instant"], RECORD_FORMAT).replace(tzinfo=UTC)
         found[ident].append(Record(item.key, ident, match["kind"], instant))
     return {ident: tuple(some) for ident, some in found.items()}, strange
 
@@ -272,9 +272,10 @@ def _tombstoned(records: Iterable[Record]) -> bool:
     return last is not None and last.kind == "tombstone"
 
 
-def _instant(ident: str) -> datetime | None:
+def _instant(text: str, spelled: str = manifests.ID_FORMAT) -> datetime | None:
+    """What an id, or the time in the key of a record, means; ``None`` for the thirteenth month."""
     try:
-        return datetime.strptime(ident, manifests.ID_FORMAT).replace(tzinfo=UTC)
+        return datetime.strptime(text, spelled).replace(tzinfo=UTC)
     except ValueError:
         return None
 

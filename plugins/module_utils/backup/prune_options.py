@@ -64,6 +64,15 @@ NUMBERS = (
     "max_delete_count",
     "max_delete_yearly",
 )
+# A century is as good as for ever; much more of them is no date any more.
+LARGEST = {
+    "days": 36525,
+    "weeks": 5218,
+    "closing_lag_days": 36525,
+    "legal_years": 1000,
+    "legal_margin_days": 36525,
+    "grace_days": 36525,
+}
 FLAGS = ("timezone", "thin_days", "seed_compatible", "keep_oldest", "max_delete_share", "allow_stale_anchor")
 
 
@@ -120,6 +129,8 @@ def policy_of(options: Mapping[str, Any]) -> Policy:
     for name in NUMBERS:
         if options[name] < 0:
             raise ErpError(f"The option {name} is {options[name]}: give 0 or more.")
+        if options[name] > LARGEST.get(name, options[name]):
+            raise ErpError(f"The option {name} is {options[name]}: give {LARGEST[name]} or less.")
     if not 0 <= options["max_delete_share"] <= 1:
         raise ErpError(f"The option max_delete_share is {options['max_delete_share']}: give a number from 0 to 1.")
     closes = tuple(sorted(_date(text) for text in options["financial_year_closes"]))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup import documents, evidence
@@ -38,7 +38,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest impo
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.progress import Progress
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.store import Store, StoreError, StoreOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.stream import StoredObject
-from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
+from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import (
     DatabaseError,
     DatabaseOptions,
@@ -49,6 +49,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.postgres.digests imp
     digest_schema,
     digest_tables,
     durable_change,
+    has_large_objects,
     list_tables,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.dump import Programs, dump_database
@@ -57,6 +58,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.version import COLLE
 
 # Tables that change without anything having happened: settings, log-ins, sessions, the clock of scheduled jobs.
 VOLATILE_TABLES = frozenset({"llx_const", "llx_user", "llx_session", "llx_cronjob"})
+MOST_SKEW = timedelta(minutes=15)  # what S3 lets its clients be off by
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class _Run:
         pg_dump, version = find_program("pg_dump", snapshot.major, options.bindir)
         pg_restore, _version = find_program("pg_restore", snapshot.major, options.bindir)
         self.programs = Programs(pg_dump, pg_restore, version)
+        self._check_clock()
         catalogue = read_catalogue(store)
         if self.id in catalogue.ids:
             raise _SameSecond
@@ -162,6 +165,17 @@ class _Run:
                 f"The database server's clock is behind the restore point {self.previous.id}: set its clock, nothing is pruned until then."
             )
         self.usable = self._usable_objects(catalogue)
+
+    def _check_clock(self) -> None:
+        """Refuse an instant that retention would never count, or that would leave the series out of order for good."""
+        if self.store.clock_offset is None:
+            return
+        stores = datetime.now(UTC) + timedelta(seconds=self.store.clock_offset)
+        if abs(self.snapshot.instant - stores) > MOST_SKEW:
+            raise Refused(
+                f"The clock of the database server says {self.snapshot.instant.isoformat(' ', 'seconds')} and the store's"
+                f" {stores.isoformat(' ', 'seconds')}: set the wrong one right (NTP) and run again."
+            )
 
     def _usable_objects(self, catalogue: Catalogue) -> dict[str, StoredObject]:
         """The objects of the newest restore point that are still there, whole as far as anyone knows."""
@@ -188,8 +202,8 @@ class _Run:
         return _State({name: digest.to_json() for name, digest in digests.items()}, digest_schema(self.snapshot))
 
     def _dump_due(self) -> bool:
-        """Whether a dump is needed whatever the content: none that can be used, or the last one is too old."""
-        if self.previous is None or self._part("database") not in self.usable:
+        """Whether a dump is needed whatever the tables hold: none that can be used, too old, or more than tables in it."""
+        if self.previous is None or self._part("database") not in self.usable or has_large_objects(self.snapshot):
             return True
         database = self.previous.data["database"]
         return (
@@ -254,6 +268,15 @@ class _Run:
     def _documents_options(self, expected: list[evidence.Expected]) -> DocumentsOptions:
         return replace(self.options.documents, wanted=evidence.wanted_paths(expected), usable=frozenset(self.usable))
 
+    def _warn_of_nothing(self, tally: Tally) -> None:
+        """A volume that is not mounted looks like a directory from which everything was deleted."""
+        before = self._before.get("documents", {}).get("files", 0)
+        if before and not tally.files:
+            self.warnings.append(
+                f"The documents directory {self.options.documents.path} holds no file any more, the restore point"
+                f" {self._before['id']} has {before}: check that its volume is mounted."
+            )
+
     # Together
 
     def run(self) -> BackupResult:
@@ -270,6 +293,7 @@ class _Run:
                 self.store, self.id, self._documents_options(expected), self._previous_index(), self.progress
             )
             self.stored += [item for item in (result.index, result.archive) if item]
+            self._warn_of_nothing(result.tally)
             self.durations["documents_seconds"] = round(time.monotonic() - started, 3)
             self.progress.phase("commit")
             document = self._document(database, business, dump, expected, result)
@@ -297,6 +321,7 @@ class _Run:
         index = self._previous_index()
         options = self._documents_options(expected)
         tally = documents.preview(options, iter(()) if index is None else read_index(self.store, index))
+        self._warn_of_nothing(tally)
         would = []
         if self._dump_due() or not self._unchanged(state):
             would.append(StoredObject(f"db/{self.id}.dump.zst", 0, ""))

@@ -121,6 +121,8 @@ class Store:
     def __init__(self, options: StoreOptions) -> None:
         self.options = options
         self._clock_offset: float | None = None
+        if options.max_parts < 1:
+            raise StoreError(f"The option s3_max_parts is {options.max_parts}: give 1 or more.")
         self.client = self._connect()
 
     def _connect(self) -> S3Client:
@@ -173,6 +175,15 @@ class Store:
                 verify=options.ca_bundle,
                 config=Config(**settings),
             )
+        except (
+            botocore.exceptions.ProfileNotFound,
+            botocore.exceptions.ConfigParseError,
+            botocore.exceptions.InvalidDefaultsMode,
+        ) as error:
+            raise StoreError(
+                f"The AWS settings of this host cannot be used ({str(error).partition('. ')[0]}):"
+                " correct the variables AWS_* of the environment and the files that they name."
+            ) from error
         except botocore.exceptions.InvalidRegionError as error:
             raise StoreError(f"The region {options.region!r} is not valid: correct s3_region.") from error
         except ValueError as error:
@@ -189,6 +200,8 @@ class Store:
                 seen = parsedate_to_datetime(date)
             except ValueError:
                 return
+            # A date that names no zone is meant in UTC (RFC 9110).
+            seen = seen if seen.tzinfo else seen.replace(tzinfo=UTC)
             self._clock_offset = (seen - datetime.now(UTC)).total_seconds()
 
     @property
@@ -199,6 +212,10 @@ class Store:
     def describe(self, key: str = "") -> str:
         """The address of a key as a person writes it."""
         return f"s3://{self.options.bucket}/{self.full(key)}"
+
+    @property
+    def _where(self) -> str:
+        return f" at {self.options.endpoint}" if self.options.endpoint else ""
 
     def full(self, key: str) -> str:
         """The key in the bucket of a key relative to the prefix."""
@@ -215,7 +232,7 @@ class Store:
         """Turn an exception of the S3 library into a sentence: what, where, what to do."""
         code = error_code(error)
         address = self.describe(key)
-        where = f" at {self.options.endpoint}" if self.options.endpoint else ""
+        where = self._where
         if code in MISSING and key:
             return KeyMissing(f"Cannot {doing} {address}: there is no such object.", key=key)
         if code in EXISTS and doing == "read":
@@ -230,6 +247,8 @@ class Store:
             reason = "the certificate was not accepted: check s3_endpoint and s3_ca_bundle"
         elif isinstance(error, (botocore.exceptions.ConnectTimeoutError, botocore.exceptions.ReadTimeoutError)):
             reason = "no answer in time: check the network and run again"
+        elif isinstance(error, botocore.exceptions.EndpointProviderError):
+            reason = "that is no address of a store: correct s3_endpoint"
         elif isinstance(error, botocore.exceptions.EndpointConnectionError):
             reason = "nothing answers there: check s3_endpoint and that the store is up"
         elif isinstance(error, botocore.exceptions.ParamValidationError):
@@ -242,7 +261,11 @@ class Store:
         """Raise :class:`StoreError` unless the bucket exists and the credentials may list it."""
         with self._explained("use", ""):
             # A listing names the reason (no bucket, wrong key, clock); a HEAD answers without a body.
-            self.client.list_objects_v2(Bucket=self.options.bucket, Prefix=self.full(""), MaxKeys=1)
+            answer = self.client.list_objects_v2(Bucket=self.options.bucket, Prefix=self.full(""), MaxKeys=1)
+        if not answer.keys() & {"Name", "Prefix", "MaxKeys", "KeyCount", "IsTruncated"}:
+            raise StoreError(
+                f"Cannot use {self.describe()}{self._where}: what answers there is no object store: correct s3_endpoint."
+            )
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every key that begins with ``prefix``, in the order of the store, one request per 1 000 keys."""
@@ -256,10 +279,10 @@ class Store:
                     yield Listed(item["Key"][strip:], item["Size"], item["ETag"].strip('"'), item["LastModified"])
 
     def head(self, key: str) -> tuple[int, str]:
-        """Size in bytes and ETag of an object."""
+        """Size in bytes and ETag of an object; no ETag where the store gives none."""
         with self._explained("look at", key):
             found = self.client.head_object(Bucket=self.options.bucket, Key=self.full(key))
-        return found["ContentLength"], found["ETag"].strip('"')
+        return found["ContentLength"], found.get("ETag", "").strip('"')
 
     def stream(self, key: str, chunk: int = 1 << 20, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The bytes of an object (``start`` to ``end``, exclusive), resumed where a connection broke.
@@ -275,7 +298,7 @@ class Store:
             match: dict[str, Any] = {} if etag is None else {"IfMatch": etag}
             with self._explained("read", key):
                 answer = self.client.get_object(Bucket=self.options.bucket, Key=self.full(key), **span, **match)
-            etag, body = answer["ETag"], answer["Body"]
+            etag, body = answer.get("ETag"), answer["Body"]
             end = start + answer["ContentLength"] if end is None else end
             try:
                 for block in body.iter_chunks(chunk):

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.evidence import FORBIDDEN
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.holds import CUSTOMER, INVOICE, Subject
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.index import decode_entry, display
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import Manifest
@@ -46,8 +47,6 @@ MOST_NAMED = 3  # documents named in one reason; the others are counted
 # Documents of every company but the first lie below a folder with its number.
 OWNED = re.compile(rb'"path":"(?:\d+/)?(?:facture|societe|fournisseur/facture)/')
 COMPANY = re.compile(rb"\d+/")
-# What Dolibarr replaces in a reference to make the name of its folder.
-FORBIDDEN = re.compile(r'[<>/\\?*|":°$;`]')
 NUMBERED = re.compile(r"(?P<letters>[^0-9]+)(?P<middle>.*?)(?P<counter>\d+)")
 CUSTOMER_INVOICES = "SELECT ref, NULL FROM public.llx_facture WHERE fk_statut > 0 AND fk_soc = %s ORDER BY ref"
 YEAR_INVOICES = (

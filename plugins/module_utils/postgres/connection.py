@@ -120,21 +120,37 @@ def connect(options: DatabaseOptions, **settings: Any) -> psycopg.Connection[Tup
     }
     try:
         connection = psycopg.connect(**parameters, **settings)
+    except UnicodeError:  # a label that is empty or too long, as in db..example.com
+        raise DatabaseError(f"'{options.host}' cannot be the name of a host: correct db_host.") from None
     except psycopg.OperationalError as error:
         refused = re.search(LOGIN_REFUSED, str(error))
         raise (LoginRefused if refused else DatabaseError)(_explain_connection(options, str(error))) from None
     return connection
 
 
-LOGIN_REFUSED = r'password authentication failed|no password supplied|role ".*" (does not exist|is not permitted)'
+# Nothing but the text tells why a connection was refused, and a server set up in France tells it in French.
+LOGIN_REFUSED = (
+    r'password authentication failed|no password supplied|role ".*" (does not exist|is not permitted)'
+    r"|authentification par mot de passe échouée|rôle « .* » (n.existe pas|n.est pas autorisé)"
+    r"|SASL authentication failed|[Nn]o such user"  # PgBouncer's own words
+)
 ADVICE = (
     (
-        r"password authentication failed|no password supplied|fe_sendauth",
+        r"(password|SASL) authentication failed|no password supplied|fe_sendauth|authentification par mot de passe échouée",
         "the user or password is wrong: check db_user and db_password",
     ),
-    (r'database ".*" does not exist', "there is no database of that name: correct db_name"),
-    (r'role ".*" does not exist', "there is no role of that name: correct db_user"),
-    (r'role ".*" is not permitted to log in', "that role may not log in: correct db_user, or ALTER ROLE ... LOGIN"),
+    (
+        r'database ".*" does not exist|base de données « .* » n.existe pas',
+        "there is no database of that name: correct db_name",
+    ),
+    (
+        r'role ".*" does not exist|rôle « .* » n.existe pas|[Nn]o such user',
+        "there is no role of that name: correct db_user",
+    ),
+    (
+        r'role ".*" is not permitted to log in|rôle « .* » n.est pas autorisé',
+        "that role may not log in: correct db_user, or ALTER ROLE ... LOGIN",
+    ),
     (r"pg_hba\.conf", "the server's pg_hba.conf does not let this user or host in: add a line for it"),
     (r"certificate|SSL|root\.crt", "the TLS connection was not accepted: check db_sslmode and db_sslrootcert"),
     (r"could not translate host name|Name or service not known|resolve", "the host name is unknown: correct db_host"),
@@ -142,9 +158,12 @@ ADVICE = (
         r"refused|No such file|timeout|timed out|No route|unreachable",
         "nothing answers there: check db_host and db_port, and that PostgreSQL is up",
     ),
-    (r"starting up|shutting down|recovery", "the server is starting or stopping: run again in a moment"),
     (
-        r"too many|remaining connection slots",
+        r"starting up|shutting down|recovery|se lance|s.arrête|de restauration",
+        "the server is starting or stopping: run again in a moment",
+    ),
+    (
+        r"too many|remaining connection slots|trop de clients|emplacements de connexions",
         "the server has no free connection: run again later or raise max_connections",
     ),
 )
@@ -160,7 +179,9 @@ def _explain_connection(options: DatabaseOptions, text: str) -> str:
 def explain(options: DatabaseOptions, doing: str, error: Exception) -> DatabaseError:
     """An error of a running session as a sentence."""
     text = getattr(getattr(error, "diag", None), "message_primary", None) or str(error).strip().split("\n", 1)[0]
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+    if getattr(getattr(error, "diag", None), "source_function", None) == "check_enable_rls":  # told in any language
+        advice = f"policies hide rows from {options.user}, let the superuser ALTER ROLE {options.user} BYPASSRLS"
+    elif isinstance(error, psycopg.errors.InsufficientPrivilege):
         advice = f"grant it to {options.user}, for example with the role pg_read_all_data"
     elif isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
         advice = "something else holds it, a migration for example, run again when that has ended"

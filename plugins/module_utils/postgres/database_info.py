@@ -42,9 +42,10 @@ DOLIBARR = """
 SELECT value FROM public.llx_const WHERE name IN ('MAIN_VERSION_LAST_UPGRADE', 'MAIN_VERSION_LAST_INSTALL')
 ORDER BY name DESC LIMIT 1
 """
+# Nothing where there is no such table.
 READABLE = """
-SELECT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE nspname = 'public' AND relname = 'llx_const'), false)
+SELECT (SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE nspname = 'public' AND relname = 'llx_const')
 """
 
 
@@ -72,12 +73,14 @@ def read_info(options: InfoOptions) -> dict[str, Any]:
         connection.read_only = True
         try:
             begin(connection, options.database)
+            may_read = one_row(connection, READABLE)[0]
             facts = {
                 "reachable": True,
                 "login_user": one_row(connection, "SELECT current_user")[0],
                 "server_version": str(connection.info.parameter_status("server_version")).split(" ", 1)[0],
                 "server_major": server_major(connection),
-                "dolibarr_version": _dolibarr_version(connection),
+                "holds_dolibarr": may_read is not None,
+                "dolibarr_version": _dolibarr_version(connection) if may_read else None,
                 "sessions": _sessions(connection),
             }
             if options.rules is not None:
@@ -89,9 +92,7 @@ def read_info(options: InfoOptions) -> dict[str, Any]:
 
 
 def _dolibarr_version(connection: psycopg.Connection[TupleRow]) -> str | None:
-    """The version that last changed the tables; ``None`` where there is no Dolibarr, or this role may not read it."""
-    if not one_row(connection, READABLE)[0]:
-        return None
+    """The version that last changed the tables."""
     row = connection.execute(DOLIBARR).fetchone()
     return None if row is None else str(row[0])
 

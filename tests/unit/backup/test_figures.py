@@ -28,6 +28,8 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.figures impor
         ("1000000", "1000000.00"),
         ("1E+3", "1000.00"),
         ("123456789012345678901234.12345678", "123456789012345678901234.12345678"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
     ],
 )
 def test_an_amount_has_two_decimals_or_as_many_as_it_needs(amount: str | None, text: str) -> None:

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.key_catalogue import parse_template
-from ansible_collections.arcodange.erp.plugins.module_utils.backup.prune_options import PRUNE_SPEC, prune_options
-from ansible_collections.arcodange.erp.plugins.module_utils.backup.retention import Policy
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.prune_options import (
+    LARGEST,
+    PRUNE_SPEC,
+    prune_options,
+)
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.retention import Point, Policy, Situation, decide
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 
 PARIS, ZULU = ZoneInfo("Europe/Paris"), ZoneInfo("UTC")
@@ -46,6 +50,13 @@ def test_financial_years_follow_the_given_closes_and_then_the_month_and_day(
     assert (chosen.financial_year_end, chosen.financial_year_closes) == (end, closes)
 
 
+def test_the_largest_numbers_can_be_reckoned_with() -> None:
+    now = datetime(2026, 6, 30, 4, tzinfo=UTC)
+    points = [Point("a", now, 2, "verified"), Point("b", now - timedelta(days=400), 1, "verified", tombstoned_at=now)]
+    plan = decide(points, policy(**LARGEST, months=10**6, years=10**6), Situation(now, now))
+    assert plan.ids("keep") == ["b", "a"]
+
+
 def test_only_manifests_know_what_was_verified() -> None:
     assert policy(catalogue="manifests").needs_verified
     assert not policy(catalogue="keys").needs_verified
@@ -55,6 +66,9 @@ def test_only_manifests_know_what_was_verified() -> None:
     ("options", "says"),
     [
         ({"days": -1}, "option days is -1: give 0 or more"),
+        ({"days": 1000000}, "option days is 1000000: give 36525 or less"),
+        ({"grace_days": 10000000}, "option grace_days is 10000000: give 36525 or less"),
+        ({"legal_years": 9999}, "option legal_years is 9999: give 1000 or less"),
         ({"max_delete_share": 20}, "option max_delete_share is 20: give a number from 0 to 1"),
         ({"financial_year_end": "31/12"}, "financial_year_end is '31/12': give month and day such as 12-31"),
         ({"financial_year_end": "02-30"}, "financial_year_end is '02-30'"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import pathlib
 
+import psycopg
 import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres import connection
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection import (
     DatabaseError,
     DatabaseOptions,
+    LoginRefused,
     find_program,
 )
 
@@ -137,6 +139,19 @@ def test_the_password_is_not_shown() -> None:
         ("FATAL:  the database system is starting up", "run again in a moment"),
         ("FATAL:  sorry, too many clients already", "run again later or raise max_connections"),
         ("FATAL:  something\n  never seen", "FATAL: something never seen"),
+        (
+            "FATAL:  authentification par mot de passe échouée pour l'utilisateur  « x »",
+            "check db_user and db_password",
+        ),
+        ("FATAL:  la base de données « x » n'existe pas", "correct db_name"),
+        ("FATAL:  le rôle « x » n'existe pas", "correct db_user"),
+        ("FATAL:  le rôle « x » n'est pas autorisé à se connecter", "ALTER ROLE ... LOGIN"),
+        (
+            "aucune entrée dans pg_hba.conf pour l'hôte « h »,\nbase de données « y », aucun chiffrement",
+            "pg_hba.conf does not let",
+        ),
+        ("FATAL:  le système de bases de données se lance", "run again in a moment"),
+        ("FATAL:  désolé, trop de clients sont déjà connectés", "run again later or raise max_connections"),
     ],
 )
 def test_a_refused_connection_says_what_to_do(text: str, advice: str) -> None:
@@ -145,3 +160,28 @@ def test_a_refused_connection_says_what_to_do(text: str, advice: str) -> None:
     assert advice in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ('password authentication failed for user "x"', True),
+        ("authentification par mot de passe échouée pour l'utilisateur  « x »", True),
+        ("le rôle « x » n'existe pas", True),
+        ("SASL authentication failed", True),
+        ("no such user", True),
+        ("No such user: v-kubernetes-erp-x1f3", True),
+        ("la base de données « x » n'existe pas", False),
+        ("désolé, trop de clients sont déjà connectés", False),
+    ],
+)
+def test_a_login_that_is_refused_is_told_from_other_failures(
+    text: str, login: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_parameters: object) -> None:
+        raise psycopg.OperationalError(f"connection failed: FATAL:  {text}")
+
+    monkeypatch.setattr(psycopg, "connect", refuse)
+    with pytest.raises(DatabaseError) as caught:
+        connection.connect(OPTIONS)
+    assert isinstance(caught.value, LoginRefused) is login
