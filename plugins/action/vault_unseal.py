@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
-from ansible_collections.arcodange.erp.plugins.module_utils.vault.keys import read_key
+from ansible_collections.arcodange.erp.plugins.module_utils.vault.keys import Key, read_key
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.replica import takes_keys
 
 display = Display()
@@ -51,7 +51,7 @@ def ask(sealed: list[dict[str, Any]]) -> list[str]:
             f"{replica['address']} is sealed, {replica['progress']} of {replica['threshold']} keys are given."
         )
     needed = max(replica["threshold"] for replica in sealed)
-    keys: list[str] = []
+    keys: list[Key] = []
     while len(keys) < needed:
         typed = _prompt(f"Unseal key {len(keys) + 1} of {needed}, not shown (Enter alone when there are no more): ")
         if not typed:
@@ -61,13 +61,13 @@ def ask(sealed: list[dict[str, Any]]) -> list[str]:
         except ErpError as error:
             display.display(str(error))
             continue
-        if key.text in keys:
+        if key in keys:
             display.display("That key was typed before: type another one.")
             continue
-        keys.append(key.text)
+        keys.append(key)
     if not keys:
         raise AnsibleActionFail("No unseal key was typed: run this again when the holders of the keys are there.")
-    return keys
+    return [key.text for key in keys]
 
 
 def _prompt(text: str) -> str:

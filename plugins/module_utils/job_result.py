@@ -44,7 +44,12 @@ def shortened(result: Mapping[str, Any], limit: int) -> dict[str, Any]:
 
 def _chosen(result: dict[str, Any]) -> tuple[Place, Any] | None:
     found = sorted(_values(result, ()), key=lambda one: size(one[1]), reverse=True)
-    cuttable = [one for one in found if isinstance(one[1], (list, str)) and size(one[1]) > SMALL]
+    # A list that has something is not to look as if it had nothing: its last entry is cut itself.
+    cuttable = [
+        one
+        for one in found
+        if size(one[1]) > SMALL and (isinstance(one[1], str) or isinstance(one[1], list) and len(one[1]) > 1)
+    ]
     # What stands at the top is what a summary shows.
     blocks = [one for one in found if isinstance(one[1], dict) and len(one[0]) > 1]
     if not cuttable or not blocks:

@@ -21,10 +21,10 @@ import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes import pod_template
-from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.client import connect
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.client import ApiCluster, connect
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import JOB, POD, SECRET, Body, Kind
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job import JobOptions, run_job
-from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state import STARTED_BY, WATCHED
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state import STARTED_BY, WATCHED, condition
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.options import KubernetesOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.pod_template import PodSettings, SecretKey, Task
 from tests.support.background import during
@@ -33,6 +33,7 @@ from tests.support.kubernetes import FakeCluster
 from tests.support.restore_points import Scene, environment, small_database
 from tests.support.stores import Store
 
+JOBS = "ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job"
 STATE = "ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state"
 PLANTED = "planted-secret-6d02"
 SETTINGS = PodSettings(image="example.com/erp-tools:0.1.0", claim="erp-documents", mount="/data")
@@ -98,10 +99,10 @@ class House:
             }
         )
 
-    def left(self, name: str, age: timedelta = timedelta(minutes=5), **spec: Any) -> None:
+    def left(self, name: str, age: timedelta = timedelta(minutes=5), module: str = "erp_backup", **spec: Any) -> None:
         """A Job that a run left which is gone, or that another run waits for; with a Secret of its own."""
         watched = (datetime.now(UTC) - age).isoformat(timespec="seconds")
-        template = pod_template.pod_template(self.options().task, self.options().settings, name)
+        template = pod_template.pod_template(self.options(module).task, self.options().settings, name)
         made = self.kube.add(
             {
                 "apiVersion": "batch/v1",
@@ -214,6 +215,33 @@ def test_a_pod_that_needed_too_much_memory(house: House, says: Callable[[str], N
     assert "used more memory than it may" in found["msg"]
 
 
+def test_a_pod_on_a_node_that_is_lost(
+    house: House, says: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod_template, "GRACE", 1)
+    monkeypatch.setattr(f"{JOBS}.ENDING", 0.5)
+    says("sleep 30")
+
+    def lose() -> None:
+        for pod in house.kube.objects(POD, "erp"):
+            if pod["status"].get("phase") == "Running":
+                house.kube.set_node(pod["spec"]["nodeName"], ready=False)
+                house.kube.evict(pod["metadata"]["name"], "erp")
+
+    with during(lose):
+        found = house.run(house.options(deadline=2))
+    assert found["outcome"] == "failed" and "look at its node, then run it again" in found["msg"]
+    assert house.kube.objects(SECRET, "erp") == []
+    # The pod may still write, so nobody goes on beside it.
+    with pytest.raises(Refused, match=f"The Job {found['job']['name']} of prod is under way"):
+        house.run()
+    house.kube.set_node(found["job"]["node"], ready=True)
+    house.kube.wait(lambda: not house.kube.objects(POD, "erp"))
+    says(DONE)
+    house.kube.wait(lambda: condition(house.jobs()[0]))
+    assert house.run()["outcome"] == "done"
+
+
 def test_check_mode_asks_the_cluster_and_writes_nothing(house: House) -> None:
     house.kube.refuse_writes = True
     found = house.run(check_mode=True)
@@ -246,10 +274,22 @@ def test_what_a_stopped_run_left_is_waited_for_and_cleaned(house: House, says: C
     house.clean()
 
 
-def test_what_never_began_is_removed(house: House, says: Callable[[str], None]) -> None:
-    house.left("erp-prod-backup-left", suspend=True)
+@pytest.mark.parametrize("module", ["erp_backup", "erp_backup_info"])
+def test_what_never_began_is_removed(module: str, house: House, says: Callable[[str], None]) -> None:
+    house.left("erp-prod-left", module=module, suspend=True)
     assert house.run()["outcome"] == "done"
-    assert "erp-prod-backup-left" not in [job["metadata"]["name"] for job in house.jobs()]
+    assert "erp-prod-left" not in [job["metadata"]["name"] for job in house.jobs()]
+    house.clean()
+
+
+def test_what_merely_looks_is_left_alone_until_it_ends(house: House, says: Callable[[str], None]) -> None:
+    says(f"sleep 1; {DONE}")
+    house.left("erp-prod-left", module="erp_backup_info")
+    says(DONE)
+    assert house.run()["outcome"] == "done"
+    assert [secret["metadata"]["name"] for secret in house.kube.objects(SECRET, "erp")] == ["erp-prod-left"]
+    house.kube.wait(lambda: all(job.get("status", {}).get("completionTime") for job in house.jobs()))
+    assert house.run()["outcome"] == "done"
     house.clean()
 
 
@@ -301,6 +341,22 @@ def test_a_secret_that_could_not_be_removed_is_named(house: House, says: Callabl
     result, warnings = run_job(cluster, house.options(), False, None)
     assert result["outcome"] == "done"
     assert warnings[0].startswith(f"The Secret {result['job']['name']} could not be removed, do it by hand: ")
+
+
+def test_a_signal_does_not_stop_the_clean_up(
+    house: House, says: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ApiCluster.delete
+
+    def delete(*arguments: Any) -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(ApiCluster, "delete", delete)
+    before = signal.getsignal(signal.SIGTERM)
+    assert house.run()["outcome"] == "done"
+    assert signal.getsignal(signal.SIGTERM) is before
+    house.clean()
 
 
 def test_a_signal_removes_job_pod_and_secret(house: House, tmp_path: pathlib.Path) -> None:
@@ -372,6 +428,25 @@ def test_a_restore_waits_until_the_claim_is_free(house: House, says: Callable[[s
     with during(free):
         assert house.run(house.options(module="erp_restore", free_claim=True))["outcome"] == "done"
     house.clean()
+
+
+def test_a_job_that_waits_for_its_claim_is_not_taken_for_abandoned(
+    house: House, says: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{JOBS}.HEARTBEAT", 0.1)
+    house.holder("pi2")
+    with pytest.raises(ErpError, match="is still used"):
+        house.run(house.options(module="erp_restore", free_claim=True, start_timeout=0.5))
+    marks = [request for request in house.kube.writes if WATCHED in json.dumps(request.body or {})]
+    assert len(marks) > 2  # the Job was made with one
+
+
+def test_options_arrive_as_they_are(house: House, says: Callable[[str], None]) -> None:
+    says("""printf '%s' "$ERP_JOB_OPTIONS" > "$ERP_JOB_RESULT" """)
+    options = house.options()
+    given = {**options.task.options, "exclude": ["$(HOME)/*", "*$$*", "~$*"]}
+    found = house.run(dataclasses.replace(options, task=dataclasses.replace(options.task, options=given)))
+    assert found["exclude"] == given["exclude"]
 
 
 def test_a_claim_that_is_not_there(house: House) -> None:

@@ -148,6 +148,13 @@ def test_what_was_cut_is_named_with_the_length_it_had() -> None:
     assert short["summary"] == result["summary"]
 
 
+def test_a_finding_never_becomes_none() -> None:
+    findings = [{"message": f"a long finding, {'x' * 300}"}]
+    seconds = {f"phase {number}": number * 1.5 for number in range(300)}
+    short = shortened({"outcome": "findings", "findings": findings, "seconds": seconds}, LIMIT)
+    assert len(short["findings"]) == 1 and short["seconds"] == {}
+
+
 def test_a_large_block_of_figures_goes_before_a_short_list() -> None:
     months = {f"2025-{number:03}": {"ht": "1234.00", "ttc": "1480.80"} for number in range(100)}
     result = {"outcome": "done", "summary": {"business": {"months": months}}, "stored": [{"key": "k" * 60}] * 3}

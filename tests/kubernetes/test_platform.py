@@ -186,6 +186,11 @@ def test_a_restore_on_a_cluster_from_question_to_answer(house: House) -> None:
     assert sentence(house.play("restore", "-e", "backup_id=latest")) == (
         "This changes what is live in house: add -e confirm=house to go on."
     )
+    # Nor does anybody know whom the owner role's work is done as.
+    owned = ("-e", "erp_restore_ownership_role=arcodange.erp.ownership")
+    assert "set erp_db_admin_user and erp_db_admin_password, or leave it out" in sentence(
+        house.play("restore", "-e", "confirm=house", *owned)
+    )
     assert house.kube.writes == []
     # Check mode of every verb writes nothing, whatever it says.
     house.kube.refuse_writes = True
@@ -240,6 +245,17 @@ def test_a_restore_that_fails_and_one_that_was_stopped_end_with_a_running_doliba
     assert "The restore failed. What is live is complete" in output
     assert house.live.state() == before
     house.check_up()
+    # A restore that is done, and a Dolibarr that does not start on it.
+    house.kube.world.health = lambda pod: "CrashLoopBackOff"
+    output = house.play("restore", "-e", f"backup_id={OLDER}", *words, "-e", "erp_kubernetes_stop_timeout=3").stdout
+    assert re.search(
+        rf"Dolibarr does not start \(.*is not ready.*What is live is complete: {OLDER}, and -e undo", output
+    )
+    house.kube.world.health = lambda pod: ""
+    house.kube.wait(lambda: house.replicas() == (1, 1))
+    assert house.play("restore", "-e", "undo=true", *words).returncode == 0
+    assert house.live.state() == before
+    house.check_up()
     # A run that stopped Dolibarr, and of which nothing was heard again.
     options = QuiesceOptions(
         state="quiesced",
@@ -253,6 +269,10 @@ def test_a_restore_that_fails_and_one_that_was_stopped_end_with_a_running_doliba
     config = house.kube.kubeconfig(house.place / "kubeconfig")
     run_quiesce(connect(KubernetesOptions(kubeconfig=str(config)), dry_run=False), options, False)
     assert house.replicas() == (0, 0)
+    output = house.play("restore", "-e", f"backup_id={OLDER}", *words).stdout
+    assert re.search(
+        r"Dolibarr does not start \(Deployment erp/erp is held by somebody else.*This run changed nothing[.]", output
+    )
     resumed = house.play("restore", "-e", "resume=true", *words)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert house.live.state() == before

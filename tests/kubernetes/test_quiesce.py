@@ -580,7 +580,9 @@ def test_what_is_gone_meanwhile_does_not_hinder_starting() -> None:
     quiesce(cluster)
     del cluster.objects["CronJob", NAMESPACE, "backup"]
     del cluster.objects["Application", "argocd", "erp"]
-    assert quiesce(cluster, "running", argocd_applications=())["outcome"] == "done"
+    done = quiesce(cluster, "running", argocd_applications=("erp",), cron_jobs=("erp-cron", "backup"))
+    assert done["outcome"] == "done"
+    assert cluster.body(DEPLOYMENT)["spec"]["replicas"] == 1
 
 
 def test_names_that_are_not_there() -> None:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
+from psycopg import sql
+
 from tests.support.databases import Database
 from tests.support.ownership import PASSWORD, House, make_object
 from tests.support.paths import ROOT
@@ -52,6 +54,7 @@ def test_results(house: House) -> None:
     assert found.result["foreign_owners"] == {"count": 3, "owners": {other.user: {"sequence": 2, "table": 1}}}
     assert (other.user, "dolibarr") in [(item["user"], item["application"]) for item in found.result["sessions"]]
     assert (found.result["server_major"], found.result["dolibarr_version"]) == (18, None)
+    assert found.result["holds_dolibarr"] is False
     refused = module("pg_reassign_owned", user, db_owner=house.owner)
     assert (refused.status, refused.result["outcome"]) == (1, "refused")
     assert refused.result["missing_grants"] == [f'GRANT "{other.user}" TO "{user.user}"']
@@ -67,6 +70,17 @@ def test_results(house: House) -> None:
 def test_the_version_of_dolibarr(sample_database: Database) -> None:
     found = module("erp_database_info", sample_database, db_owner=sample_database.user).result
     assert (found["dolibarr_version"], found["foreign_owners"]["count"]) == ("22.0.4", 0), found
+    assert found["holds_dolibarr"] is True
+
+
+def test_tables_of_dolibarr_that_may_not_be_read(house: House) -> None:
+    user, other = house.user(), house.user()
+    with house.admin.connect() as connection:
+        connection.execute("CREATE TABLE public.llx_const (name text, value text)")
+        connection.execute(sql.SQL("ALTER TABLE public.llx_const OWNER TO {}").format(sql.Identifier(user.user)))
+    found = module("erp_database_info", other, db_owner=house.owner).result
+    assert (found["holds_dolibarr"], found["dolibarr_version"]) == (True, None), found
+    assert found["foreign_owners"]["count"] == 1
 
 
 class Operator:
@@ -119,3 +133,18 @@ def test_live_credentials_first_and_an_administrator_where_they_do_not_suffice(
     assert f"Connected as   {house.admin.user}, because {live.user} lacks 1 rights" in output
     assert re.search(r"here .*changed=1 ", output) and house.admin.password not in output
     assert house.foreign() == []
+
+
+def test_an_administrator_alone_where_the_live_role_is_in_a_secret_of_the_cluster(
+    house: House, tmp_path: pathlib.Path
+) -> None:
+    old = house.user()
+    make(house, old.user, "left")
+    operator = Operator(house, house.admin, tmp_path)
+    del operator.settings["erp_db_user"], operator.settings["erp_db_password"]
+    status, output = operator.play(erp_platform="kubernetes")
+    assert status == 2 and "set erp_db_user or erp_db_admin_user for here." in output, output
+    admin = {"erp_db_admin_user": house.admin.user, "erp_db_admin_password": house.admin.password}
+    status, output = operator.play(erp_platform="kubernetes", **admin)
+    assert status == 0, output
+    assert house.foreign() == [] and house.admin.password not in output

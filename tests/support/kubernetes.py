@@ -315,6 +315,11 @@ class FakeCluster:
                 container.killed_as = "OOMKilled"
                 container.signal(9)
 
+    def evict(self, name: str, namespace: str) -> None:
+        """Tell a pod to end, as the cluster does some minutes after its node is lost."""
+        with self.store.lock:
+            self.store.delete(POD, namespace, name)
+
     # What is seen.
 
     def _resource(self, kind: Resource | Named) -> Resource:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pathlib
@@ -229,6 +230,13 @@ def test_an_empty_line_ends_the_questions(monkeypatch: pytest.MonkeyPatch) -> No
         "Unseal key 2 of 3",
     ]
     assert share("a") not in str(shown)
+
+
+def test_a_key_typed_twice_counts_once_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = base64.b64decode(share("a")).hex()
+    shown = typing(monkeypatch, share("a").encode(), again.encode(), b"")
+    assert action.ask(SEALED) == [share("a")]
+    assert "That key was typed before: type another one." in shown
 
 
 @pytest.mark.parametrize(

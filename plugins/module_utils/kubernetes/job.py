@@ -34,6 +34,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.job_state
     WATCHED,
     condition,
     container_state,
+    doomed,
     holders,
     nodes_for,
     progress_in,
@@ -126,6 +127,7 @@ class JobRun:
 
     def _create(self, body: Body) -> Body:
         self._made = True
+        self._beaten = time.monotonic()
         try:
             return self._cluster.create(JOB, body)
         except ErpError:
@@ -178,6 +180,7 @@ class JobRun:
         seen: list[Body] = []
 
         def free() -> bool:
+            self._beat()
             seen[:] = self._others()
             return not seen
 
@@ -236,14 +239,17 @@ class JobRun:
         """Wait for the pod, show how far it is, and read what it left."""
         began = time.monotonic()
         started = False
+        given_up: float | None = None
         reason = ""
         while True:
             look = self._look()
             if look is not None:
                 job, pod = look
                 started = started or bool(pod and {"running", "terminated"} & set(container_state(pod)))
-                over = condition(job)
-                if over:
+                # The cluster calls a Job over when its last pod has ended, which one on a lost node never does.
+                if doomed(job):
+                    given_up = given_up or time.monotonic()
+                if condition(job) or given_up and time.monotonic() - given_up > ENDING:
                     return self._ended(job, pod, time.monotonic() - began)
                 if started and pod:
                     self._show(pod)
@@ -311,6 +317,7 @@ class JobRun:
 
     def _clean(self, finished: bool) -> None:
         """Remove the Secret, and a Job that did not come to its end with all its pods."""
+        _ignore_signals()
         namespace = self._options.namespace
         if self._options.values:
             self._attempt(f"the Secret {self.name}", lambda: self._cluster.delete(SECRET, self.name, namespace))
@@ -320,13 +327,15 @@ class JobRun:
             )
             return
         self._attempt(f"the Job {self.name}", lambda: self._cluster.delete(JOB, self.name, namespace))
-        with suppress(ErpError):
+        try:
             self._wait(
                 "waiting for the pod to end",
                 lambda: not self._cluster.list(POD, namespace, {JOB_LABEL: self.name}),
                 ENDING,
-                lambda: f"The pod of the Job {self.name} does not end: look at its node.",
+                lambda: f"The pod of the Job {self.name} does not end and may still work: look at its node.",
             )
+        except ErpError as error:
+            self.warnings.append(str(error))
 
     def _attempt(self, what: str, action: Callable[[], object]) -> None:
         try:
@@ -342,13 +351,18 @@ def _age(body: Body) -> tuple[str, str]:
     return str(body["metadata"].get("creationTimestamp", "")), name_of(body)
 
 
+def _ignore_signals() -> None:
+    """Let no signal stop a clean-up."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Have the signals that end a program end it by way of its clean-up, which no second signal stops."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in SIGNALS}

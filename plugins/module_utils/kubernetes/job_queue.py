@@ -64,7 +64,8 @@ class Queue:
         """Let what a stopped run began come to its end, and remove what that run could not."""
         if not self._counts:
             return
-        for job in self._jobs():
+        # Also of those that merely looked: a suspended Job never ends, and so the cluster never removes its Secret.
+        for job in self._cluster.list(JOB, self._namespace, self._labels):
             if annotation(job, WATCHED) and abandoned(job, datetime.now(UTC)):
                 self._finish(job)
         # A pod may outlive its Job for as long as it takes to end.
@@ -84,6 +85,8 @@ class Queue:
         name = name_of(job)
         if job["spec"].get("suspend"):
             self._cluster.delete(JOB, name, self._namespace)
+        elif not exclusive(job) and not condition(job):
+            return  # in nobody's way, and its pod may not have read its Secret yet
         else:
             self._wait(
                 f"waiting for the Job {name}, which a stopped run left",

@@ -37,6 +37,11 @@ def condition(job: Body) -> Body | None:
     return next((one for one in conditions if one["type"] in ("Complete", "Failed") and one["status"] == "True"), None)
 
 
+def doomed(job: Body) -> bool:
+    """Whether the cluster has given a Job up, while a pod of it may still be there."""
+    return find_condition(job, "FailureTarget").get("status") == "True"
+
+
 def module_of(body: Body) -> str:
     """The module that a Job, or a pod, runs; empty when it is not of this collection."""
     spec = body["spec"].get("template", body)["spec"]

@@ -161,7 +161,8 @@ def _variables(task: Task, options: Mapping[str, Any]) -> list[Body]:
         **({"ERP_JOB_CHECK_MODE": "true"} if task.check_mode else {}),
         **({"ERP_JOB_DIFF": "true"} if task.diff else {}),
     }
-    plain: list[Body] = [{"name": name, "value": value} for name, value in values.items()]
+    # Two dollar signs are one; a single one may begin the name of a variable, which the cluster would put in its place.
+    plain: list[Body] = [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
     return plain + [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
         for name, secret in sorted(task.secrets.items())

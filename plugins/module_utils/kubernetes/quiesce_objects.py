@@ -85,15 +85,18 @@ def find_objects(cluster: Cluster, options: QuiesceOptions, deployment: Body, re
     """Everything that may be held off: what the options name, what works on the Deployment, what a record has."""
     namespace = options.namespace
     autoscalers = [each for each in cluster.list(HPA, namespace) if autoscales(each, options.deployment)]
+    # Nothing that is gone meanwhile may keep the application down.
+    needed = options.state == "quiesced"
+    applications = _named(cluster, APPLICATIONS, options.argocd_namespace, options.argocd_applications, needed)
     found = {
-        APPLICATIONS.section: _named(cluster, APPLICATIONS, options.argocd_namespace, options.argocd_applications),
+        APPLICATIONS.section: applications,
         AUTOSCALERS.section: _keyed(namespace, autoscalers),
     }
     if options.cron_jobs is None:
         belonging = [each for each in cluster.list(CRON_JOB, namespace) if belongs(each, deployment)]
         found[CRON_JOBS.section] = _keyed(namespace, belonging)
     else:
-        found[CRON_JOBS.section] = _named(cluster, CRON_JOBS, namespace, options.cron_jobs)
+        found[CRON_JOBS.section] = _named(cluster, CRON_JOBS, namespace, options.cron_jobs, needed)
     for hold in HOLDS:
         for key in record.held.get(hold.section, {}) if record else ():
             if key not in found[hold.section]:
@@ -107,10 +110,12 @@ def _keyed(namespace: str, bodies: Sequence[Body]) -> dict[str, Body]:
     return {f"{namespace}/{body['metadata']['name']}": body for body in bodies}
 
 
-def _named(cluster: Cluster, hold: Hold, namespace: str, names: Sequence[str]) -> dict[str, Body]:
+def _named(cluster: Cluster, hold: Hold, namespace: str, names: Sequence[str], needed: bool) -> dict[str, Body]:
     found = {}
     for name in names:
         body = cluster.get(hold.kind, name, namespace)
+        if body is None and not needed:
+            continue
         if body is None:
             raise ErpError(
                 f"{hold.kind.name} {namespace}/{name} is not in the cluster: correct the name or leave it out."
