@@ -36,6 +36,7 @@ help: ## list the targets
 sandbox: tools ## start the sample ERP and back it up: the first thing to try
 	@ansible-playbook playbooks/sandbox.yml
 	@ansible-playbook playbooks/backup.yml -e env=sandbox
+	@echo "So that this shell knows ansible-playbook: . $(VENV)/bin/activate"
 
 sandbox-stop: tools ## stop what `make sandbox` started
 	@ansible-playbook playbooks/sandbox.yml -e sandbox_state=stopped

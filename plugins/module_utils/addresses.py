@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 def is_loopback(endpoint: str | None) -> bool:
     """Whether an address is on this host itself."""
-    host = urlsplit(endpoint or "").hostname or ""
     try:
+        host = urlsplit(endpoint or "").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

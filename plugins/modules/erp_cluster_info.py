@@ -138,10 +138,11 @@ steps:
 next:
   description:
     - What to do now. C(action) is one of V(wait), V(hold), V(unseal), V(sync), V(probe), V(own), V(restore), V(start), V(stop) and V(end),
-      C(step) the step it is for, C(takes_over) tells that somebody stopped the ERP before.
+      C(step) the step it is for, C(takes_over) tells that somebody stopped the ERP before, C(settles) that it may have been stopped half way
+      through a restore, which is to be ended before the ERP is started.
   returned: success
   type: dict
-  sample: {action: unseal, step: vault, message: "https://vault-0.example.com:8200 is sealed.", advice: "", takes_over: false}
+  sample: {action: unseal, step: vault, message: "https://vault-0.example.com:8200 is sealed.", advice: "", takes_over: false, settles: false}
 journal:
   description: What was decided so far in this run, with seconds and failures.
   returned: success

@@ -95,6 +95,10 @@ dolibarr_version:
   returned: when reachable
   type: str
   sample: 22.0.4
+holds_dolibarr:
+  description: Whether there are tables of Dolibarr, also when this role may not read them.
+  returned: when reachable
+  type: bool
 sessions:
   description:
     - The sessions of others on the database.

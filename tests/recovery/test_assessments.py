@@ -191,6 +191,7 @@ def test_nodes_and_pods() -> None:
         "status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": "False"}],
+            "initContainerStatuses": [{"state": {"terminated": {"reason": "Completed"}}}],
             "containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
         },
     }
@@ -262,6 +263,10 @@ def test_the_database() -> None:
     ]
     unasked = {"reachable": True, "server_version": "18.4", "dolibarr_version": None}
     assert [item.state for item in coverage.assess_database(unasked)] == ["warning", "not_applicable"]
+    hidden = unasked | {"holds_dolibarr": True, "login_user": "v-2", "foreign_owners": {"count": 295}}
+    shown, owners = coverage.assess_database(hidden)
+    assert (shown.state, owners.state) == ("warning", "error")
+    assert shown.message == "PostgreSQL 18.4 answers, and v-2 may not read its tables of Dolibarr."
     away = list(coverage.assess_database({"reachable": False, "reason": "Nothing answers."}))
     assert [(item.state, item.message) for item in away] == [("undetermined", "Nothing answers.")] * 2
 

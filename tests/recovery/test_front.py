@@ -97,6 +97,28 @@ def test_the_certificate_in_use(
     assert item.subject == urlsplit(secured.url).hostname
 
 
+def test_a_file_of_authorities_that_holds_none(tmp_path: pathlib.Path) -> None:
+    empty = tmp_path / "authorities.pem"
+    empty.write_text("none\n")
+    options = DolibarrOptions("https://127.0.0.1:1", "key", ca_bundle=str(empty), timeout=5)
+    found = front.Front(options.url, certificate=front.read_certificate(options, options.url))
+    assert front.assess_certificate(found, datetime.now(UTC), 21, 7).state == "undetermined"
+
+
+@pytest.mark.parametrize("key", ["wrong", None])
+def test_a_key_that_is_not_accepted_says_nothing_of_dolibarr(server: StandIn, key: str | None) -> None:
+    found = front.read_front(DolibarrOptions(server.url, key, timeout=5), False)
+    assert found.refuses_key and not found.is_down and front.assess_answer(found).state == "undetermined", found
+    away = front.read_front(DolibarrOptions("http://127.0.0.1:1", "key", timeout=5), False)
+    assert away.out_of_reach and not away.is_down and front.assess_answer(away).state == "error"
+
+
+def test_a_dolibarr_that_hangs_is_down(server: StandIn) -> None:
+    server.latency = 2
+    found = front.read_front(DolibarrOptions(server.url, server.key("ai_agent"), timeout=0.5), False)
+    assert found.is_down and "did not answer" in found.version_error
+
+
 def test_a_port_without_tls(server: StandIn) -> None:
     options = DolibarrOptions(server.url.replace("http:", "https:"), server.key("ai_agent"), timeout=5)
     item = front.assess_certificate(front.read_front(options, True), datetime.now(UTC), 21, 7)

@@ -10,6 +10,8 @@ import pathlib
 import subprocess
 import sys
 
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import DEPLOYMENT, JOB
+from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_record import ANNOTATION, Record
 from tests.support.databases import Cluster, Database
 from tests.support.paths import ROOT
 from tests.support.playbooks import PLAYBOOK, playbook_environment
@@ -73,10 +75,26 @@ def test_three_in_the_morning(
         assert not (tmp_path / "check.json").exists()
         assert scene.kube.refused == [] and all(replica.sealed for replica in scene.vault.replicas)
         scene.kube.refuse_writes = False
-        done = play(scene, tmp_path, "recover", "-vvvv", "--diff")
+        # Somebody began a restore before the lights went out, and nobody ended it.
+        begun = Record("restore of planted by ada@office", "2026-11-20T22:00:00+00:00", 1)
+        scene.kube.change(DEPLOYMENT, ERP, NAMESPACE, {"metadata": {"annotations": {ANNOTATION: begun.text()}}})
+        done = play(
+            scene,
+            tmp_path,
+            "recover",
+            "-vvvv",
+            "--diff",
+            "-e",
+            "resume=true",
+            erp_s3_bucket="none",
+            erp_documents_path=str(tmp_path / "volume" / "documents"),
+            erp_kubernetes_documents_mount=str(tmp_path / "volume"),
+        )
         output = done.stdout + done.stderr
         assert done.returncode == 0, output[-20000:]
         assert "The ERP is up." in done.stdout and ready(scene.kube)
+        jobs = [job["metadata"]["name"] for job in scene.kube.objects(JOB, NAMESPACE)]
+        assert any("-restore-" in name for name in jobs), jobs
         store = {f"erp_{name}": value for name, value in object_store.module_options().items()}
         checked = play(scene, tmp_path, "check", "--diff", "-e", f"dest={tmp_path / 'check.json'}", **store)
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster import (
     APPLICATION,
     CRON_JOB,
@@ -22,6 +25,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.cluster i
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce import run_quiesce
 from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_objects import QuiesceOptions
+from ansible_collections.arcodange.erp.plugins.module_utils.recovery.judging import Probe
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.steps import Wish
 from tests.support.databases import Cluster, Database
 from tests.support.recovery_scene import (
@@ -195,8 +199,78 @@ def test_what_another_run_stopped_is_left_alone(scene: Scene) -> None:
     end = operator.run()
     assert operator.done == [] and scene.replicas == 0
     assert "The ERP was stopped by restore 20261121T171500Z by ada@office" in end["next"]["message"]
+    # It may have stopped between the two halves of its restore, also for whoever takes over from who takes over.
+    torn = Operator(scene, Wish(take_over=True))
+    torn.torn = True
+    end = torn.run()
+    assert "What is live may be incomplete" in end["next"]["message"] and scene.replicas == 0
+
+    def kill(when: str, action: str) -> None:
+        if (when, action) == ("after", "probe"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        Operator(scene, Wish(take_over=True), around=kill).run()
     taken = Operator(scene, Wish(take_over=True))
     assert taken.run()["complete"] and ready(scene.kube)
+    assert taken.done == ["secrets:probe", "erp:start", "settle"]
+
+
+def test_the_controller_is_killed_in_a_restore_on_the_way(scene: Scene) -> None:
+    """Whoever comes next, and asks for no restore, ends what was begun before the ERP starts on half of it."""
+
+    def kill(when: str, action: str) -> None:
+        if (when, action) == ("after", "restore"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        Operator(scene, Wish(restore="20261120T040000Z"), around=kill).run()
+    torn = Operator(scene)
+    torn.torn = True
+    assert not torn.run()["complete"] and scene.replicas == 0
+    later = Operator(scene)
+    assert later.run()["complete"] and ready(scene.kube)
+    assert later.done == ["secrets:probe", "erp:start", "settle"]
+
+
+def test_a_key_that_is_not_accepted_stops_no_erp(scene: Scene) -> None:
+    assert Operator(scene).run()["complete"]
+    operator = Operator(scene)
+    operator.options = replace(operator.options, dolibarr=DolibarrOptions(scene.dolibarr.url, "wrong", timeout=2))
+    end = operator.run()
+    assert operator.done == ["secrets:probe"] and ready(scene.kube)
+    assert (end["complete"], end["serves"], end["next"]["step"]) == (False, True, "erp")
+
+
+def test_an_erp_that_cannot_be_reached_from_here_is_not_stopped(scene: Scene) -> None:
+    assert Operator(scene).run()["complete"]
+    operator = Operator(scene)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    operator.options = replace(operator.options, dolibarr=DolibarrOptions(url, "key", timeout=2), timeout=3)
+    end = operator.run()
+    assert operator.done == ["secrets:probe", "erp:wait"] and ready(scene.kube)
+    assert (end["complete"], end["serves"], end["next"]["step"]) == (False, True, "erp")
+    assert "the proxy and the certificate before it" in end["next"]["advice"]
+
+
+def test_a_database_that_comes_up_last_is_given_its_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = Operator(scene)
+    asked: list[str] = []
+    probe = operator.probe
+
+    def late(seen: dict[str, Any]) -> None:
+        asked.append(seen["secret_version"])
+        probe(seen)
+        if len(asked) < 3:
+            said = {"reachable": False, "login_refused": False, "reason": "Nothing answers there."}
+            operator.options = replace(operator.options, probe=Probe.read({**said, "secret_version": asked[-1]}))
+
+    monkeypatch.setattr(operator, "probe", late)
+    end = operator.run()
+    assert end["complete"] and ready(scene.kube)
+    first, second, third = (entry["seconds"] for entry in end["journal"] if entry["action"] == "probe")
+    assert min(first, second) >= operator.options.timeout / 2 > third
 
 
 @pytest.mark.parametrize(("point", "well"), [("20261120T040000Z", True), ("broken", False)])
@@ -206,7 +280,8 @@ def test_a_restore_on_the_way(scene: Scene, point: str, well: bool) -> None:
     end = operator.run()
     assert end["complete"] is well and end["serves"] and ready(scene.kube)
     assert operator.done[:4] == ["vault:hold", "vault:unseal", "secrets:sync", "secrets:probe"]
-    assert operator.done[-1] == "erp:start"
+    # What one that failed may have left is ended first.
+    assert operator.done[-2:] == (["restore:restore", "erp:start"] if well else ["erp:start", "settle"])
     assert ("The restore did not succeed" in end["report"][-1]) is not well
 
 

@@ -101,6 +101,11 @@ def test_what_is_next(states: dict[str, str], service: Service, wish: Wish, expe
         ({"erp": FALSE}, CRASHING, [("erp", WAIT)], (HOLD, "erp")),
         ({"erp": FALSE}, DOWN, [("erp", WAIT), ("erp", HOLD)], (START, "erp")),
         ({"erp": FALSE}, DOWN, [("erp", START)] * 3, (STOP, "erp")),
+        # What was done since makes volumes detach, which is waited for each time, but not for ever.
+        ({"storage": FALSE}, DOWN, [("storage", WAIT), ("restore", RESTORE)], (WAIT, "storage")),
+        ({"storage": FALSE}, DOWN, [("storage", WAIT), ("assess", WAIT)], (STOP, "storage")),
+        # What a start does not put right is not started again.
+        ({"erp": f"{FALSE}:{STOP}"}, UP, [], (STOP, "erp")),
         # A restore that fails leaves what was there, and that goes up.
         ({"restore": FALSE, "erp": FALSE}, DOWN, [("restore", RESTORE)] * 2, (START, "erp")),
     ],
@@ -141,11 +146,25 @@ def test_any_world_ends_and_nothing_starts_on_what_is_not_true() -> None:
             if chance.random() < 0.1:
                 states[chance.choice(FOUNDATIONS)] = FALSE
             tried.append((decision.step, decision.action))
-            assert tried.count(tried[-1]) <= ATTEMPTS[decision.action]
+            assert decision.action == WAIT or tried.count(tried[-1]) <= ATTEMPTS[decision.action]
         else:
             raise AssertionError((states, tried))
         if decision.action == END:
             assert not any(judged[name].is_open for name in (*FOUNDATIONS, "erp", "schedules"))
+
+
+@pytest.mark.parametrize(
+    ("holder", "was"),
+    [
+        ("", False),
+        ("restore of prod by ada@office at 2026-11-21T03:00:00Z", True),
+        ("recover prod by ada@office at 2026-11-21T03:00:00Z", False),
+        ("recover restore by restore@office at 2026-11-21T03:00:00Z", False),
+        ("recover prod with restore latest by ada@office at 2026-11-21T03:00:00Z", True),
+    ],
+)
+def test_who_may_have_left_a_restore_half_done(holder: str, was: bool) -> None:
+    assert Service(False, False, holder).was_restoring is was
 
 
 def test_steps_by_name_and_number() -> None:

@@ -130,7 +130,9 @@ def outage(postgres: Postgres, database: Database, place: pathlib.Path) -> Itera
 
         kube.world.health = health
         kube.world.lease_seconds = 36000
-        kube.add_claim(CLAIM, NAMESPACE)
+        documents = place / "volume" / "documents"
+        documents.mkdir(parents=True)
+        kube.add_claim(CLAIM, NAMESPACE, directory=documents.parent)
         kube.add_longhorn_volume(
             VOLUME,
             "attached",
@@ -235,6 +237,8 @@ class Operator:
         self.keys = read_keys(scene.vault.keys[:keys], [])
         self.around = around or (lambda _when, _action: None)
         self.done: list[str] = []
+        self.restoring = ""
+        self.torn = False  # whether what a restore left cannot be ended
         self.vault = VaultOptions(scene.vault.addresses, timeout=2, wait_timeout=2)
         self.options = LookOptions(
             watched=Watched(NAMESPACE, ERP, (CLAIM,), SECRET_NAME, "tools", (("app.kubernetes.io/name", "vault"),)),
@@ -252,6 +256,8 @@ class Operator:
         """Look, act, look again, until the end; the last look."""
         while True:
             seen = self.look()
+            if seen["next"]["settles"] or self.options.wish.restore:
+                self.restoring = " with restore"
             action = seen["next"]["action"]
             if action in (END, STOP):
                 return seen
@@ -275,7 +281,7 @@ class Operator:
             namespace=NAMESPACE,
             deployment=ERP,
             argocd_applications=(ERP,),
-            holder=f"recover prod {id(self)}",
+            holder=f"recover prod{self.restoring} by {id(self)}",
             resume=seen["next"]["takes_over"],
             replicas=1,
             timeout=5,
@@ -287,6 +293,10 @@ class Operator:
         self._quiesce("quiesced", seen)
 
     def start(self, seen: dict[str, Any]) -> None:
+        if seen["next"]["settles"]:
+            self.done.append("settle")
+            if self.torn:
+                raise ErpError("What is live may be incomplete, so Dolibarr stays stopped.")
         self._quiesce("running", seen)
 
     def unseal(self, _seen: dict[str, Any]) -> None:

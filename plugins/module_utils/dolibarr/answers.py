@@ -41,6 +41,10 @@ class Unreachable(DolibarrError):
         self.passing = passing
 
 
+class Slow(Unreachable):
+    """It took the question, and gave no answer in time."""
+
+
 class Unauthorized(DolibarrError):
     """The key is not accepted."""
 

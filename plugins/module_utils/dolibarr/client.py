@@ -22,6 +22,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers imp
     ChangedWhileRead,
     NotDolibarr,
     NotFound,
+    Slow,
     Unreachable,
     decode,
     is_passing,
@@ -196,7 +197,7 @@ class Client:
             )
         if isinstance(error, requests.exceptions.ReadTimeout):
             # It may still be working on it; asking again would only add to its load.
-            return Unreachable(
+            return Slow(
                 f"Dolibarr did not answer GET {path} within {self._timeout:g} s: give a higher dolibarr_timeout or look "
                 "at its load.",
                 passing=False,

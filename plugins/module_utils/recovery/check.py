@@ -195,6 +195,9 @@ def _assess_cluster(
     yield from assess_pods(cluster)
     yield assess_erp(cluster)
     yield from assess_suspended(cluster)
+    if not cluster.claims:
+        said = "No claim is named, so whether the data of the ERP is safe is not known."
+        yield Item("storage", UNDETERMINED, "claims", said, "set erp_kubernetes_documents_claim")
     yield from assess_storage(cluster)
     yield from assess_recurring_jobs(cluster, now, options.limits.longhorn_backup)
     yield from assess_claim_usage(cluster.claims, growth)

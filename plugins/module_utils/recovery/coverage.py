@@ -152,14 +152,14 @@ def assess_database(info: Mapping[str, Any] | None, why: str = "") -> Iterator[I
         yield Item("owners", UNDETERMINED, "database", said, "see why it cannot be asked")
         return
     dolibarr = info.get("dolibarr_version")
-    yield Item(
-        "database",
-        PASS if dolibarr else WARNING,
-        "database",
-        f"PostgreSQL {info['server_version']} answers, "
-        + (f"its data is that of Dolibarr {dolibarr}." if dolibarr else "and holds no Dolibarr."),
-        "" if dolibarr else "check erp_db_name",
-    )
+    if dolibarr:
+        said, advice = f"its data is that of Dolibarr {dolibarr}", ""
+    elif info.get("holds_dolibarr"):
+        said, advice = f"and {info['login_user']} may not read its tables of Dolibarr", "see owners"
+    else:
+        said, advice = "and holds no Dolibarr", "check erp_db_name"
+    message = f"PostgreSQL {info['server_version']} answers, {said}."
+    yield Item("database", PASS if dolibarr else WARNING, "database", message, advice)
     owners = info.get("foreign_owners")
     if owners is None:
         yield Item("owners", NOT_APPLICABLE, "database", "No owner role is named in erp_db_owner.")

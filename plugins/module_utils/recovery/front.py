@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from ansible_collections.arcodange.erp.plugins.module_utils.addresses import is_loopback
-from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import DolibarrError
+from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.answers import (
+    DolibarrError,
+    Forbidden,
+    Slow,
+    Unauthorized,
+    Unreachable,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.client import Client, reason
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.instance import Status, User
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import API, DolibarrOptions
@@ -72,31 +78,42 @@ class Front:
     url: str = ""
     version: str = ""
     version_error: str = ""
+    refuses_key: bool = False
+    out_of_reach: bool = False
     pages: tuple[Page, ...] | None = None
     certificate: Certificate | None = None
     user: User | None = None
     user_error: str = ""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether Dolibarr fails; it may well serve others when it refuses a key or cannot be reached from here."""
+        return not (self.version or self.refuses_key or self.out_of_reach)
 
 
 def read_front(options: DolibarrOptions, thorough: bool) -> Front:
     """Ask Dolibarr for its version and its installer's pages; ``thorough`` also for its user and certificate."""
     url = options.base().removesuffix(API)
     version = version_error = user_error = ""
-    user = None
+    user, refuses_key, out_of_reach = None, False, False
     try:
         with Client(options) as client:
             try:
                 version = Status.read(client.get("/status")).version
             except ErpError as error:
-                version_error = str(error)
+                version_error, refuses_key = str(error), isinstance(error, (Unauthorized, Forbidden))
+                out_of_reach = isinstance(error, Unreachable) and not isinstance(error, Slow)
             if thorough:
                 user, user_error = _read_user(client)
     except ErpError as error:
         version_error = user_error = str(error)
+        refuses_key = True  # there is none, so that it was not even asked
     return Front(
         url,
         version,
         version_error,
+        refuses_key,
+        out_of_reach,
         tuple(read_page(options, url, path) for path in INSTALLER),
         read_certificate(options, url) if thorough else None,
         user,
@@ -134,8 +151,8 @@ def read_certificate(options: DolibarrOptions, url: str) -> Certificate:
     host = parts.hostname or ""
     if parts.scheme != "https":
         return Certificate(host)
-    context = ssl.create_default_context(cafile=options.ca_bundle)
     try:
+        context = ssl.create_default_context(cafile=options.ca_bundle)
         with (
             socket.create_connection((host, parts.port or TLS_PORT), options.timeout) as plain,
             context.wrap_socket(plain, server_hostname=host) as secured,
@@ -154,7 +171,11 @@ def assess_answer(front: Front | None) -> Item:
         return Item("dolibarr", NOT_APPLICABLE, "dolibarr", "No address is given in erp_dolibarr_url.")
     if front.version:
         return Item("dolibarr", PASS, front.url, f"Dolibarr {front.version} answers.")
-    return Item("dolibarr", ERROR, front.url, front.version_error, "look at the log of its pod and at its database")
+    if front.refuses_key:
+        return Item("dolibarr", UNDETERMINED, front.url, front.version_error, "check erp_dolibarr_api_key")
+    before, behind = "the name, the proxy and the certificate before it", "the log of its pod and at its database"
+    advice = f"look at {before if front.out_of_reach else behind}"
+    return Item("dolibarr", ERROR, front.url, front.version_error, advice)
 
 
 def assess_installer(front: Front | None) -> Item:

@@ -43,7 +43,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.recovery.workloads i
     assess_pods,
     assess_suspended,
 )
-from ansible_collections.arcodange.erp.plugins.module_utils.vault.replica import UNREACHABLE, Replica
+from ansible_collections.arcodange.erp.plugins.module_utils.vault.replica import (
+    PERFORMANCE_STANDBY,
+    STANDBY,
+    UNREACHABLE,
+    Replica,
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class World:
         """The ERP."""
         erp, record = self.cluster.erp, self.cluster.record
         return Service(
-            serves=bool(erp and erp.is_ready and record is None and (self.front is None or self.front.version)),
+            serves=bool(erp and erp.is_ready and record is None and not (self.front and self.front.is_down)),
             wants_pods=bool(erp and erp.wanted),
             holder=record.holder if record else "",
         )
@@ -141,6 +146,9 @@ def _of_items(items: Sequence[Item], well: str) -> Judgement:
 
 def _assess(world: World) -> Judgement:
     items = list(assess_nodes(world.cluster))
+    if "record" in world.cluster.unreadable:
+        unread = assess_erp(world.cluster)
+        return Judgement(FALSE, unread.message, unread.advice, STOP)
     return _of_items(items, items[-1].message)
 
 
@@ -168,7 +176,8 @@ def _vault(world: World, has_waited: bool) -> Judgement:
     if all(one.state == UNREACHABLE for one in missing) and len(missing) < len(world.replicas) and has_waited:
         # One that is gone with its node comes back sealed; those that are there are enough.
         return Judgement(TRUE, f"{len(world.replicas) - len(missing)} replicas are unsealed; {found.message}")
-    coming = any(one.state == UNREACHABLE or one.auto_unseal for one in missing)
+    # One that stands by is waiting for the election.
+    coming = any(one.state in (UNREACHABLE, STANDBY, PERFORMANCE_STANDBY) or one.auto_unseal for one in missing)
     return Judgement(FALSE, found.message, found.advice, WAIT if coming else STOP)
 
 
@@ -207,16 +216,19 @@ def _database(world: World) -> Judgement:
     if probe.info is None:
         return Judgement(FALSE, probe.error, "look at PostgreSQL and at what stands before it", PROBE)
     found, wanted = str(probe.info.get("dolibarr_version") or ""), _expected(world)
+    owners = probe.info.get("foreign_owners") or {"count": 0}
     awaits_restore = bool(world.restore and not world.restored)
     if not awaits_restore:
-        if not found:
+        if not found and not probe.info.get("holds_dolibarr"):
             said = "The database holds no Dolibarr."
             return Judgement(FALSE, said, "check erp_db_name, or restore with -e restore=latest", STOP)
-        if wanted and _branch(found) != _branch(wanted):
+        if not found and not owners["count"]:
+            said = f"{probe.info['login_user']} may not read the tables of Dolibarr."
+            return Judgement(FALSE, said, "make the role that these credentials belong to a member of the owner", STOP)
+        if found and wanted and _branch(found) != _branch(wanted):
             said = f"The data is that of Dolibarr {found}, and the ERP is {wanted}."
             return Judgement(FALSE, said, "set the image back to that version, or upgrade on purpose", STOP)
-        owners = probe.info.get("foreign_owners")
-        if owners and owners["count"]:
+        if owners["count"]:
             said = f"{owners['count']} objects belong to another role than the owner."
             return Judgement(FALSE, said, "run playbooks/ownership.yml", OWN)
     held = f"the data of Dolibarr {found}" if found else "no Dolibarr yet"
@@ -254,10 +266,17 @@ def _erp(world: World) -> Judgement:
         )
     if item.state == ERROR:
         return Judgement(FALSE, item.message, "look at the log of its pod, then run this again")
-    if world.front is not None and not world.front.version:
-        answer = assess_answer(world.front)
-        return Judgement(FALSE, answer.message, answer.advice)
-    return Judgement(TRUE, " ".join([item.message, *([assess_answer(world.front).message] if world.front else [])]))
+    if world.front is None:
+        return Judgement(TRUE, item.message)
+    answer, installer = assess_answer(world.front), assess_installer(world.front)
+    if not world.front.version:
+        # Starting it again would not make it accept the key, and mends no name, proxy or certificate before it.
+        if world.front.refuses_key:
+            return Judgement(UNKNOWN, answer.message, answer.advice, STOP)
+        return Judgement(FALSE, answer.message, answer.advice, WAIT if world.front.out_of_reach else "")
+    if installer.state == ERROR:
+        return Judgement(FALSE, installer.message, installer.advice, STOP)
+    return Judgement(TRUE, f"{item.message} {answer.message}")
 
 
 def _schedules(world: World) -> Judgement:

@@ -20,10 +20,12 @@ from ansible_collections.arcodange.erp.plugins.module_utils.recovery.judging imp
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.reading import ClusterState, Watched, read_cluster
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.report import report
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.steps import (
+    ATTEMPTS,
     END,
     FALSE,
     HOLD,
     NAMES,
+    PROBE,
     START,
     STOP,
     SYNC,
@@ -68,6 +70,9 @@ def look(cluster: Cluster, options: LookOptions, clock: Clock | None = None) -> 
     clock = clock or Clock()
     journal = [dict(entry) for entry in options.journal]
     open_entry = journal[-1] if journal and journal[-1]["seconds"] is None else None
+    if open_entry is not None and _is_unanswered(open_entry, journal, options):
+        # PostgreSQL may come up after the cluster, and no look here sees it: each further try is given its share of the time.
+        clock.sleep(options.timeout / (ATTEMPTS[PROBE] - 1))
     deadline = clock.now().timestamp() + options.timeout
     waits = open_entry is not None and not options.failure and open_entry["action"] in AWAITED
     while True:
@@ -93,6 +98,15 @@ def look(cluster: Cluster, options: LookOptions, clock: Clock | None = None) -> 
             }
         )
     return _result(seen, options, journal)
+
+
+def _is_unanswered(entry: Mapping[str, Any], journal: Sequence[Mapping[str, Any]], options: LookOptions) -> bool:
+    """Whether nothing answered where the database is, and it will be tried again."""
+    probe = options.probe
+    if entry["action"] != PROBE or options.failure or probe is None or probe.info is not None or probe.login_refused:
+        return False
+    tries = [one for one in journal if (one["step"], one["action"]) == (entry["step"], PROBE)]
+    return len(tries) < ATTEMPTS[PROBE]
 
 
 def look_at_vault(options: VaultOptions) -> tuple[Replica, ...]:
@@ -151,7 +165,11 @@ def _result(seen: _Seen, options: LookOptions, journal: list[dict[str, Any]]) ->
         "changed": False,
         "outcome": "findings" if found or any(step["would"] not in ("", "report") for step in steps) else "unchanged",
         "steps": steps,
-        "next": asdict(decision) | {"takes_over": bool(world.service.holder)},
+        "next": asdict(decision)
+        | {
+            "takes_over": bool(world.service.holder),
+            "settles": world.service.was_restoring and not options.restored,
+        },
         "journal": journal,
         "checks": [item.to_json() for item in seen.items],
         "findings": found,

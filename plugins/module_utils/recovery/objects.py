@@ -176,7 +176,7 @@ def read_pod(body: Body) -> Pod:
     for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         state = container.get("state") or {}
         reasons.append((state.get("waiting") or {}).get("reason"))
-        reasons.append((state.get("terminated") or {}).get("reason") if status.get("phase") != "Succeeded" else None)
+        reasons.append((state.get("terminated") or {}).get("reason"))
     scheduled = find_condition(body, "PodScheduled")
     if scheduled.get("status") == "False":
         reasons.append(scheduled.get("message") or scheduled.get("reason"))
@@ -186,7 +186,7 @@ def read_pod(body: Body) -> Pod:
         phase=str(status.get("phase") or "Unknown"),
         ready=ready.get("status") == "True",
         labels=body["metadata"].get("labels") or {},
-        reasons=tuple(dict.fromkeys(str(reason) for reason in reasons if reason)),
+        reasons=tuple(dict.fromkeys(str(reason) for reason in reasons if reason not in (None, "", "Completed"))),
         ready_since=instant(ready.get("lastTransitionTime")) if ready.get("status") == "True" else None,
         terminating=bool(body["metadata"].get("deletionTimestamp")),
     )

@@ -10,11 +10,12 @@ from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.arguments import Spec, dolibarr_options, dolibarr_spec
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.options import DolibarrOptions
+from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.check import CheckOptions, Limits
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.judging import Probe
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.look import LookOptions
 from ansible_collections.arcodange.erp.plugins.module_utils.recovery.reading import Watched
-from ansible_collections.arcodange.erp.plugins.module_utils.recovery.steps import Wish, read_step
+from ansible_collections.arcodange.erp.plugins.module_utils.recovery.steps import NAMES, Wish, read_step
 from ansible_collections.arcodange.erp.plugins.module_utils.vault.client import VaultOptions
 
 VAULT_LABELS = {"app.kubernetes.io/name": "vault"}
@@ -42,7 +43,7 @@ def watched(params: dict[str, Any]) -> Watched:
     return Watched(
         namespace=params["namespace"],
         deployment=params["deployment"],
-        claims=tuple(params["claims"]),
+        claims=tuple(filter(None, params["claims"])),
         secret=params["secret"] or "",
         vault_namespace=params["vault_namespace"] or "",
         vault_labels=tuple(params["vault_pod_labels"].items()) if params["vault_namespace"] else (),
@@ -58,18 +59,25 @@ def vault(params: dict[str, Any]) -> VaultOptions | None:
 
 def dolibarr(params: dict[str, Any]) -> DolibarrOptions | None:
     """How Dolibarr is opened; None without an address."""
-    return dolibarr_options(params) if params["dolibarr_url"] else None
+    if not params["dolibarr_url"]:
+        return None
+    options = dolibarr_options(params)
+    options.base()  # now, and not when the ERP is up again
+    return options
 
 
 def look_options(params: dict[str, Any]) -> LookOptions:
     """The options of ``erp_cluster_info``."""
+    first, last = read_step(params["from_step"], "from_step"), read_step(params["stop_after"], "stop_after")
+    if NAMES.index(first) > NAMES.index(last):
+        raise ErpError(f"from_step is {first}, which comes after {last} of stop_after: nothing would be done.")
     return LookOptions(
         watched=watched(params),
         vault=vault(params),
         dolibarr=dolibarr(params),
         wish=Wish(
-            first=read_step(params["from_step"], "from_step"),
-            last=read_step(params["stop_after"], "stop_after"),
+            first=first,
+            last=last,
             restore=params["restore"] or "",
             take_over=params["resume"],
         ),

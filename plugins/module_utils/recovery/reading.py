@@ -117,7 +117,7 @@ class _Reading:
             if watched.vault_labels
             else (),
             secret=self._try("secret", self._secret, None) if watched.secret else None,
-            record=read_record(deployment) if deployment else None,
+            record=self._try("record", lambda: read_record(deployment), None) if deployment else None,
             suspended=tuple(self._try("schedules", self._suspended, [])),
             unreadable=self._unreadable,
         )

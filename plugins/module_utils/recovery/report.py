@@ -30,6 +30,17 @@ DONE = {
     "restore": "restored",
     "start": "started the ERP, put back what was held",
 }
+# What it does first, for a plan.
+DOES = {
+    "wait": "wait for it",
+    "hold": "stop the ERP, and hold ArgoCD, autoscalers and CronJobs",
+    "unseal": "give Vault its keys",
+    "sync": "have new credentials written",
+    "probe": "log in to the database as the ERP",
+    "own": "give every object to the owner role",
+    "restore": "restore",
+    "start": "start the ERP, and put back what is held",
+}
 
 
 def report(
@@ -66,7 +77,9 @@ def _entry(entry: Mapping[str, Any]) -> str:
 
 def _verdict(steps: Sequence[Mapping[str, Any]], decision: Decision, service: Service, wish: Wish) -> list[str]:
     unsafe = any(step["state"] == UNSAFE for step in steps)
-    if service.serves:
+    if unsafe and service.wants_pods:
+        up = "The ERP is NOT stopped, and its data is not safe."
+    elif service.serves:
         up = "The ERP is up."
     elif unsafe:
         up = "The ERP is DOWN, and stays down because its data is not safe."
@@ -74,7 +87,9 @@ def _verdict(steps: Sequence[Mapping[str, Any]], decision: Decision, service: Se
         up = "The ERP is DOWN."
     lines = [up]
     undone = [step for step in steps if step["step"] == RESTORE and step["state"] == "false"]
-    if decision.action == STOP:
+    if decision.action in DOES:
+        lines.append(f"Next: {DOES[decision.action]}. {decision.message}")
+    elif decision.action == STOP:
         lines += [f"Stopped at {decision.step}: {decision.message}"]
         if decision.advice:
             lines.append(f"What to do: {decision.advice}. Then run this again, it goes on from there.")

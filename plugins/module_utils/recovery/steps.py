@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError
@@ -18,6 +20,8 @@ UNKNOWN = "unknown"  # it could not be read, or was not asked yet
 NOT_ASKED = "not_asked"  # nothing says that there is such a thing
 
 OWN_HOLDER = "recover "  # what the records of recoveries begin with
+# What those of runs begin with that may have been stopped between the two halves of a restore.
+RESTORING = re.compile(r"restore |recover \S+ with restore ")
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,11 @@ class Service:
     wants_pods: bool
     holder: str = ""
 
+    @property
+    def was_restoring(self) -> bool:
+        """Whether what is live may be half of a restore that nobody ended."""
+        return RESTORING.match(self.holder) is not None
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -166,12 +175,14 @@ def _open_step(
         if service.wants_pods and tried.count((name, HOLD)) < ATTEMPTS[HOLD]:
             return Decision(HOLD, name, f"{one.message} The ERP is stopped, so that it writes nothing.")
         action = WAIT
-    elif name == "erp" and service.wants_pods:
+    elif name == "erp" and service.wants_pods and action not in (STOP, WAIT):
         # Its pods are on their way, or they are not well and are made anew.
         action = next((other for other in (WAIT, HOLD) if (name, other) not in tried), START)
     elif action == SYNC and service.serves and (name, WAIT) not in tried:
         action = WAIT  # the operator may come to it, and nobody has to be interrupted
-    count = tried.count((name, action))
+    # What was done since a wait may have made another one necessary, as volumes that detach.
+    since = list(takewhile(lambda entry: entry[1] == WAIT, reversed(tried))) if action == WAIT else tried
+    count = since.count((name, action))
     only_looks = action in (WAIT, PROBE)
     if action == STOP or (is_before and not only_looks) or count >= ATTEMPTS[action]:
         if name == "restore":

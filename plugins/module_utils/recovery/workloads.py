@@ -75,6 +75,8 @@ def assess_erp(state: ClusterState) -> Item:
         return Item(
             "erp", UNDETERMINED, "deployment", state.unreadable["deployment"], "grant what it names, and look again"
         )
+    if "record" in state.unreadable:
+        return Item("erp", ERROR, "deployment", state.unreadable["record"], "do what it says")
     erp = state.erp
     if erp is None:
         return Item(
