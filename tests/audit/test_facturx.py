@@ -15,6 +15,7 @@ from decimal import Decimal
 import pytest
 
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_options import Regime
+from ansible_collections.arcodange.erp.plugins.module_utils.accounting.vat_treatment import Treatment, Verdict
 from ansible_collections.arcodange.erp.plugins.module_utils.accounting.zones import Kind, Zone
 from ansible_collections.arcodange.erp.plugins.module_utils.dolibarr.objects import (
     Invoice,
@@ -32,8 +33,10 @@ from tests.support.pdfs import sheet
 
 # From the captured data of the company; no data of the code under test.
 SELLER = Seller(name="Atelier Lumen", siren="123456782", vat_number="FR11123456782", debits=False)
+TAXED = Verdict(Treatment.STD)
 IRRELEVANT = {
     "fx-foreign-currency",
+    "fx-vatex",
     "fx-credit-ref",
     "fx-metadata",
     "fx-pdf-agree",
@@ -51,7 +54,7 @@ def subject() -> Subject:
     answers = json.loads((FIXTURES / "api/invoices/invoices--limit=0.json").read_text())
     invoice = next(Invoice.of_customer(answer) for answer in answers if answer["ref"] == "FA2609-0034")
     customer = ThirdParty.read(json.loads((FIXTURES / "api/thirdparties/by-id/thirdparties__1.json").read_text()))
-    return Subject(invoice, customer, Kind.BUSINESS, Zone.FR, (), SELLER, None, today=date(2026, 11, 20))
+    return Subject(invoice, customer, Kind.BUSINESS, Zone.FR, (TAXED,), SELLER, None, today=date(2026, 11, 20))
 
 
 def of_xml(subject: Subject, xml: str | bytes) -> dict[str, Result]:
@@ -85,7 +88,7 @@ def test_a_correct_pdf_passes_every_rule(reader: PdfReader, subject: Subject) ->
     results = facturx_results(printed, InvoiceTexts(printed.pdf, reader.read(electronic())))
     assert [result.rule for result in results] == [rule.id for rule in FACTURX_RULES]
     other = {result.rule: str(result.status) for result in results if result.status is not Status.PASS}
-    assert other == {"fx-foreign-currency": "not_applicable", "fx-credit-ref": "not_applicable"}
+    assert other == dict.fromkeys(("fx-foreign-currency", "fx-credit-ref", "fx-vatex"), "not_applicable")
 
 
 def test_a_correct_xml_beside_the_pdf_passes_every_rule(subject: Subject) -> None:
@@ -215,7 +218,7 @@ DEFECTS: dict[str, tuple[str, set[str]]] = {
     "another VAT number of the customer": (changed(("FR44111111118", "FR45111111118")), {"fx-buyer-vat-number"}),
     "no VAT number of a customer in another member state": (
         changed((">S<", ">K<"), ('<ram:ID schemeID="VA">FR44111111118</ram:ID>', "<ram:ID/>")),
-        {"fx-buyer-vat-number"},
+        {"fx-buyer-vat-number", "fx-vat-category", "fx-vatex"},
     ),
     "a SIRET of somebody else": (changed(("11111111800019", "22222222600011")), {"fx-siret"}),
     "a SIRET of 13 digits": (changed(("12345678200010", "1234567820001")), {"fx-siret"}),
@@ -236,6 +239,7 @@ DEFECTS: dict[str, tuple[str, set[str]]] = {
     ),
     "no framework": (changed((">S1<", "><")), {"fx-framework"}),
     "paid already, it says": (changed((">S1<", ">S2<")), {"fx-framework"}),
+    "after a deposit that there was not": (changed((">S1<", ">S4<")), {"fx-framework"}),
     "debits without the option": (
         changed(
             (
@@ -271,6 +275,65 @@ def test_a_planted_defect_fails_its_rule_and_no_other(name: str, subject: Subjec
     assert failed(results) == rules
     for rule in rules:
         assert results[rule].message.endswith(".")
+
+
+AGAIN = "</ram:CalculatedAmount><ram:TypeCode>VAT</ram:TypeCode>"
+
+
+def coded(category: str, reason: str = "", code: str = "") -> str:
+    """The invoice without VAT, of a category and with the reason or code of its exemption."""
+    reason = f"<ram:ExemptionReason>{reason}</ram:ExemptionReason>" if reason else ""
+    code = f"<ram:ExemptionReasonCode>{code}</ram:ExemptionReasonCode>" if code else ""
+    xml = changed((">1200.00<", ">0.00<"), (">20.00<", ">0.00<"), (">7200.00<", ">6000.00<"))
+    xml = xml.replace(AGAIN, f"{AGAIN}{reason}")
+    return xml.replace(
+        "<ram:CategoryCode>S</ram:CategoryCode><ram:RateApplicablePercent>0.00</ram:RateApplicablePercent></ram:ApplicableTradeTax>\n   <ram:Spec",
+        f"<ram:CategoryCode>{category}</ram:CategoryCode>{code}<ram:RateApplicablePercent>0.00</ram:RateApplicablePercent>"
+        "</ram:ApplicableTradeTax>\n   <ram:Spec",
+    )
+
+
+@pytest.mark.parametrize(
+    ("treatment", "category", "code", "wrong"),
+    [
+        (Treatment.FRANCHISE, "E", "VATEX-FR-FRANCHISE", set()),
+        (Treatment.FRANCHISE, "E", "VATEX-EU-AE", {"fx-vatex"}),
+        (Treatment.FRANCHISE, "O", "VATEX-EU-O", {"fx-vat-category"}),
+        (Treatment.EXEMPT, "E", "VATEX-FR-CGI261-4", set()),
+        (Treatment.EXEMPT, "E", "VATEX-EU-132-1I", set()),
+        (Treatment.EXEMPT, "E", "VATEX-FR-FRANCHISE", {"fx-vatex"}),
+        (Treatment.MARGIN, "E", "VATEX-EU-F", set()),
+        (Treatment.AE_BTP, "AE", "VATEX-FR-AE", set()),
+        (Treatment.AE_EU_SERVICE, "AE", "VATEX-EU-AE", set()),
+        (Treatment.AE_EU_SERVICE, "AE", "VATEX-FR-AE", {"fx-vatex"}),
+        (Treatment.AE_EU_SERVICE, "K", "VATEX-EU-IC", {"fx-vat-category"}),
+        (Treatment.IC_GOODS, "K", "VATEX-EU-IC", set()),
+        (Treatment.IC_GOODS, "G", "VATEX-EU-G", {"fx-vat-category"}),
+        (Treatment.EXPORT_GOODS, "G", "vatex-eu-g", set()),
+        (Treatment.OUT_SERVICE, "O", "VATEX-EU-O", set()),
+        (Treatment.OUT_SERVICE, "G", "VATEX-EU-G", set()),
+        (Treatment.STD, "E", "VATEX-FR-CNWVAT", {"fx-vat-category"}),
+        (Treatment.EXEMPT, "E", "VATEX-FR-CNWVAT", set()),
+        (Treatment.EXEMPT, "L", "", {"fx-vat-category"}),
+    ],
+)
+def test_the_category_and_the_exemption_are_those_of_what_is_sold(
+    treatment: Treatment, category: str, code: str, wrong: set[str], subject: Subject
+) -> None:
+    sold = replace(subject, treatments=(Verdict(treatment),))
+    judged = {"fx-vat-category", "fx-vatex"}
+    assert failed(of_xml(sold, coded(category, code=code))) & judged == wrong
+    if category != "L" and not wrong:
+        assert failed(of_xml(sold, coded(category))) & judged == {"fx-vatex"}
+        assert failed(of_xml(sold, coded(category, reason="Voir la facture"))) & judged == set()
+
+
+def test_a_category_of_what_is_not_known_is_undetermined(subject: Subject) -> None:
+    for treatments in ((), (Verdict(Treatment.UNKNOWN),), (TAXED, Verdict(Treatment.DEBOURS))):
+        results = of_xml(replace(subject, treatments=treatments), XML)
+        assert results["fx-vat-category"].status is Status.UNDETERMINED
+    both = replace(subject, treatments=(TAXED, Verdict(Treatment.EXEMPT)))
+    assert "fx-vat-category" in failed(of_xml(both, XML))
 
 
 def test_a_profile_without_lines_is_no_invoice(subject: Subject) -> None:

@@ -50,6 +50,8 @@ class Tax:
     basis: Decimal | None  # BT-116
     tax: Decimal | None  # BT-117
     due_code: str  # BT-8
+    exemption: str  # BT-120
+    exemption_code: str  # BT-121
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ def read_cii(root: Element) -> Cii:
                 basis=amount(tax, "BasisAmount"),
                 tax=amount(tax, "CalculatedAmount"),
                 due_code=text(tax, "DueDateTypeCode"),
+                exemption=text(tax, "ExemptionReason"),
+                exemption_code=text(tax, "ExemptionReasonCode"),
             )
             for tax in root.iterfind(f"{settlement}/{RAM}ApplicableTradeTax")
         ),

@@ -179,7 +179,7 @@ def notes(cii: Cii, subject: Subject) -> Outcome:
 
 
 def framework(cii: Cii, subject: Subject) -> Outcome:
-    """BT-23: B, S or M and a digit; 2 says that it is paid already."""
+    """BT-23: B, S or M and a digit; 2 says that it is paid already, 4 that it is the last one after a deposit."""
     found = seen("BT-23", cii.framework)
     if not FRAMEWORK.fullmatch(cii.framework):
         return failed(
@@ -192,6 +192,12 @@ def framework(cii: Cii, subject: Subject) -> Outcome:
         return failed(
             "BT-23 says that it is paid and BT-113 does not: correct one of them.",
             "BT-23 dit que la facture est payée, pas BT-113 : corriger l'un des deux.",
+            found,
+        )
+    if cii.framework[1] == "4" and not subject.deposits:
+        return failed(
+            "BT-23 says that it follows a deposit, and it deducts none in Dolibarr: correct one of them.",
+            "BT-23 dit que la facture suit un acompte, et aucun n'est déduit dans Dolibarr : corriger l'un des deux.",
             found,
         )
     return passed(found)

@@ -15,6 +15,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.invoices import (
     facturx_figures,
     facturx_paper,
     facturx_parties,
+    facturx_vat,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.cii import Cii
 from ansible_collections.arcodange.erp.plugins.module_utils.invoices.results import Outcome, Subject
@@ -182,6 +183,28 @@ FIELD_RULES = (
         "The VAT rates are French",
         Severity.ERROR,
         "BR-FR-16",
+    ),
+    field(
+        "vat-category",
+        facturx_vat.category,
+        "La catégorie de TVA est celle de ce qui est vendu",
+        "The VAT category is that of what is sold",
+        Severity.ERROR,
+        EN,
+        "BT-118",
+    ),
+    field(
+        "vatex",
+        facturx_vat.exemption,
+        "Ce qui ne porte pas de TVA en indique le motif",
+        "What bears no VAT says why",
+        Severity.ERROR,
+        EN,
+        "BR-E-10",
+        "BR-AE-10",
+        "BR-IC-10",
+        "BR-G-10",
+        "BR-O-10",
     ),
     field(
         "due-date",
