@@ -72,16 +72,30 @@ def point_id(key: str) -> str:
     return key.removeprefix(manifests.PREFIX).removesuffix(".json")
 
 
+def stamp(instant: datetime) -> str:
+    """An instant as the names of records and plans spell it, to the microsecond in UTC."""
+    return instant.astimezone(UTC).strftime(RECORD_FORMAT)
+
+
+def read_stamp(text: str) -> datetime | None:
+    """The instant of such a name; ``None`` for the thirteenth month."""
+    try:
+        return datetime.strptime(text, RECORD_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def record_of(key: str) -> Record | None:
     """What the key of a record says; ``None`` for any other key."""
     match = RECORD_KEY.fullmatch(key)
-    if match is None:
-        return None
-    try:
-        instant = datetime.strptime(match["instant"], RECORD_FORMAT).replace(tzinfo=UTC)
-    except ValueError:  # the thirteenth month
-        return None
-    return Record(key, match["point"], match["kind"], instant)
+    instant = read_stamp(match["instant"]) if match else None
+    return Record(key, match["point"], match["kind"], instant) if match and instant else None
+
+
+def instant_after(records: Iterable[Record], now: datetime) -> datetime:
+    """The instant of a new record: a slower clock must not put what is said now before what was said already."""
+    last = max((one.instant for one in records), default=None)
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def read_catalogue(store: Store) -> Catalogue:
@@ -149,16 +163,12 @@ def read_damage(store: Store, catalogue: Catalogue, point: str) -> frozenset[str
 
 def record_key(point: str, kind: str, instant: datetime) -> str:
     """The key of a new record."""
-    return f"{RECORDS}{point}/{kind}-{instant.astimezone(UTC).strftime(RECORD_FORMAT)}.json"
+    return f"{RECORDS}{point}/{kind}-{stamp(instant)}.json"
 
 
 def write_record(store: Store, point: str, kind: str, body: Mapping[str, Any]) -> str:
     """Append a fact about a restore point and return its key."""
-    instant = datetime.now(UTC)
-    # What is found now must not count as older than what a host with a faster clock recorded before.
-    for item in store.list(f"{RECORDS}{point}/"):
-        if record := record_of(item.key):
-            instant = max(instant, record.instant + timedelta(microseconds=1))
-    key = record_key(point, kind, instant)
+    known = filter(None, (record_of(item.key) for item in store.list(f"{RECORDS}{point}/")))
+    key = record_key(point, kind, instant_after(known, datetime.now(UTC)))
     store.put_once(key, json.dumps(dict(body), sort_keys=True).encode())
     return key

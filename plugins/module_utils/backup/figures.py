@@ -9,14 +9,11 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.postgres.dolibarr_version import DOLIBARR_VERSION
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.snapshot import Snapshot
 
 INVOICES = {"customer": "llx_facture", "supplier": "llx_facture_fourn"}
 PAYMENTS = {"customer": "llx_paiement", "supplier": "llx_paiementfourn"}
-VERSION = (
-    "SELECT value FROM public.llx_const WHERE name IN ('MAIN_VERSION_LAST_UPGRADE', 'MAIN_VERSION_LAST_INSTALL')"
-    " AND value <> '' ORDER BY name DESC LIMIT 1"
-)
 BY_TYPE = "SELECT type::int, fk_statut::int, count(*) FROM public.{table} GROUP BY 1, 2 ORDER BY 1, 2"
 # A database that was moved from MySQL has amounts in double precision, whose sum depends on the order of the rows.
 BY_MONTH = (
@@ -48,7 +45,7 @@ def read_figures(snapshot: Snapshot) -> dict[str, Any]:
     def ask(query: str, *needed: str) -> list[tuple[Any, ...]]:
         return snapshot.connection.execute(query.encode()).fetchall() if tables.issuperset(needed) else []
 
-    version = ask(VERSION, "llx_const")
+    version = ask(DOLIBARR_VERSION, "llx_const")
     figures["dolibarr_version"] = version[0][0] if version else None
     for side, table in INVOICES.items():
         if table in tables:

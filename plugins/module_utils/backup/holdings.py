@@ -17,7 +17,13 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.bulk import BulkReader
-from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import RECORD_FORMAT, Record, point_id
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import (
+    Record,
+    instant_after,
+    point_id,
+    read_stamp,
+    stamp,
+)
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.holds import read_holds
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import ManifestError
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.retention import (
@@ -98,17 +104,10 @@ def append_record(
     store: Store, state: str, records: Iterable[Record], ident: str, kind: str, now: datetime, body: Mapping[str, Any]
 ) -> Record:
     """Record a fact about a restore point after all that ``records`` know of it, and return it."""
-    # A clock of whole seconds must not put what is said now before what was said a moment ago.
-    last = max((one.instant for one in records), default=None)
-    instant = now if last is None else max(now, last + timedelta(microseconds=1))
+    instant = instant_after(records, now)
     key = record_key(state, ident, kind, instant)
     store.put_once(key, canonical_json(body).encode())
     return Record(key, ident, kind, instant)
-
-
-def stamp(instant: datetime) -> str:
-    """An instant as the names of records and plans spell it, to the microsecond in UTC."""
-    return instant.astimezone(UTC).strftime(RECORD_FORMAT)
 
 
 def store_clock(store: Store, runner_now: datetime) -> datetime | None:
@@ -146,7 +145,7 @@ def records_in(items: Iterable[Listed], state: str) -> tuple[dict[str, tuple[Rec
         if not item.key.startswith(f"{state}records/"):
             continue
         match = RECORD_KEY.fullmatch(item.key.removeprefix(state))
-        instant = _instant(match["instant"], RECORD_FORMAT) if match else None
+        instant = read_stamp(match["instant"]) if match else None
         if match is None or instant is None:
             strange.append(item.key)
             continue
@@ -272,10 +271,9 @@ def _tombstoned(records: Iterable[Record]) -> bool:
     return last is not None and last.kind == "tombstone"
 
 
-def _instant(text: str, spelled: str = manifests.ID_FORMAT) -> datetime | None:
-    """What an id, or the time in the key of a record, means; ``None`` for the thirteenth month."""
+def _instant(ident: str) -> datetime | None:
     try:
-        return datetime.strptime(text, spelled).replace(tzinfo=UTC)
+        return datetime.strptime(ident, manifests.ID_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import stamp
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.deletion import Deleter
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.holdings import (
     DATA_KEY,
@@ -24,7 +25,6 @@ from ansible_collections.arcodange.erp.plugins.module_utils.backup.holdings impo
     records_in,
     records_of,
     seal,
-    stamp,
     store_clock,
 )
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.holds import HOLD, RELEASE, Wish, read_holds

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.backup import manifest as manifests
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.bulk import BulkReader
-from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import RECORD_FORMAT
+from ansible_collections.arcodange.erp.plugins.module_utils.backup.catalogue import stamp
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.deletion import Deleter
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.manifest import ManifestError
 from ansible_collections.arcodange.erp.plugins.module_utils.backup.retention import canonical_json, sha256_json
@@ -157,7 +157,7 @@ def write_cache(
     ]
     document = {"format": CACHE_FORMAT, "format_version": 1, "objects": list(places), "manifests": rows}
     body = canonical_json({**document, "digest": sha256_json(document)}).encode()
-    store.put_once(f"{CACHE}{now.strftime(RECORD_FORMAT)}.json", body)
+    store.put_once(f"{CACHE}{stamp(now)}.json", body)
     deleter = Deleter(store)
     for item in items:
         if item.key.startswith(CACHE):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Optional, TypeVar
+from typing import TypeVar
 
 from ansible_collections.arcodange.erp.plugins.module_utils.clock import Clock
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
@@ -31,7 +31,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.kubernetes.quiesce_r
 
 PERIOD = 1.0  # seconds between two looks
 CONFLICTS = 10  # tries to write a Deployment whose status changes all the time
-Made = TypeVar("Made", bound=Optional[Record])  # noqa: UP045 - pylint knows no | here
+Made = TypeVar("Made", bound="Record | None")
 
 
 class HeldDeployment:

@@ -18,6 +18,7 @@ from ansible_collections.arcodange.erp.plugins.module_utils.postgres.connection 
     one_row,
     server_major,
 )
+from ansible_collections.arcodange.erp.plugins.module_utils.postgres.dolibarr_version import DOLIBARR_VERSION
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.ownership import Rules, count_owned, make_plan
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.ownership_catalogue import read_inventory
 from ansible_collections.arcodange.erp.plugins.module_utils.postgres.ownership_run import begin, check_names
@@ -37,10 +38,6 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
     AND coalesce(backend_type, 'client backend') = 'client backend'
 ORDER BY usename, pid
-"""
-DOLIBARR = """
-SELECT value FROM public.llx_const WHERE name IN ('MAIN_VERSION_LAST_UPGRADE', 'MAIN_VERSION_LAST_INSTALL')
-ORDER BY name DESC LIMIT 1
 """
 # Nothing where there is no such table.
 READABLE = """
@@ -93,7 +90,7 @@ def read_info(options: InfoOptions) -> dict[str, Any]:
 
 def _dolibarr_version(connection: psycopg.Connection[TupleRow]) -> str | None:
     """The version that last changed the tables."""
-    row = connection.execute(DOLIBARR).fetchone()
+    row = connection.execute(DOLIBARR_VERSION).fetchone()
     return None if row is None else str(row[0])
 
 
