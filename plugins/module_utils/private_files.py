@@ -38,7 +38,7 @@ def write_private(path: str, pieces: Iterable[str]) -> None:
             os.fsync(file.fileno())
         os.replace(new, path)
         new = None
-        _sync(folder)
+        sync_directory(folder)
     except OSError as error:
         raise ErpError(
             f"Cannot write {path} ({error.strerror}): give a dest in a directory that this user may write to.",
@@ -50,8 +50,8 @@ def write_private(path: str, pieces: Iterable[str]) -> None:
                 os.unlink(new)
 
 
-def _sync(folder: str) -> None:
-    """Have the rename outlive a power cut."""
+def sync_directory(folder: str) -> None:
+    """Have renames in a directory outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -12,6 +12,7 @@ import pytest
 import requests
 from kubernetes import client, config
 
+from tests.kubernetes.conftest import deployment
 from tests.support.kubernetes import FakeCluster
 from tests.support.kubernetes_objects import (
     CONFIG_MAP,
@@ -58,20 +59,6 @@ def call(kube: FakeCluster) -> Caller:
 def a_map(name: str, **labels: str) -> Body:
     metadata = {"name": name, "namespace": "erp", "labels": labels}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": "value"}}
-
-
-def deployment(replicas: int = 1, **pod: Any) -> Body:
-    container = {"name": "erp", "image": "dolibarr/dolibarr:22.0.4"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "erp", "namespace": "erp"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": "erp"}},
-            "template": {"metadata": {"labels": {"app": "erp"}}, "spec": {"containers": [container], **pod}},
-        },
-    }
 
 
 STRANGER = {"Secret": {"metadata": {"name": "s"}, "data": {"key": "not base64!"}}}

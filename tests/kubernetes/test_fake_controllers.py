@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+from tests.kubernetes.conftest import deployment
 from tests.support.kubernetes import FakeCluster, fake_cluster
 from tests.support.kubernetes_objects import (
     APPLICATION,
@@ -46,22 +47,6 @@ def kube() -> Iterator[FakeCluster]:
             if "." not in body["apiVersion"].partition("/")[0] or "k8s.io" in body["apiVersion"]:
                 model = getattr(client, MODELS.get(body["kind"], f"V1{body['kind']}"))
                 model.from_dict(body)
-
-
-def deployment(replicas: int = 1, hook: int = 0, **pod: Any) -> Body:
-    container: Body = {"name": "erp", "image": "dolibarr/dolibarr:22.0.4"}
-    if hook:
-        container["lifecycle"] = {"preStop": {"sleep": {"seconds": hook}}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "erp", "namespace": "erp"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": "erp"}},
-            "template": {"metadata": {"labels": {"app": "erp"}}, "spec": {"containers": [container], **pod}},
-        },
-    }
 
 
 def job(*command: str, name: str = "work", spec: Body | None = None, pod: Body | None = None, **container: Any) -> Body:

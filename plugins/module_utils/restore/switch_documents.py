@@ -26,9 +26,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import sync_directory
 from ansible_collections.arcodange.erp.plugins.module_utils.restore.switch_documents_ways import (
     Inside,
-    sync_directory,
     way_for,
 )
 

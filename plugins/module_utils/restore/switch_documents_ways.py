@@ -20,6 +20,7 @@ from typing import Protocol
 
 from ansible_collections.arcodange.erp.plugins.module_utils import volumes
 from ansible_collections.arcodange.erp.plugins.module_utils.errors import ErpError, Refused
+from ansible_collections.arcodange.erp.plugins.module_utils.private_files import sync_directory
 
 LONGEST_NAME = 255  # bytes
 
@@ -162,15 +163,6 @@ def way_for(path: str) -> Way:
     if volumes.is_mount_point(live) or os.path.isdir(os.path.join(live, volumes.OURS)):
         return Inside(live)
     return Beside(live)
-
-
-def sync_directory(path: str) -> None:
-    """Have renames in a directory outlive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _rename(old: str, new: str) -> None:
