@@ -126,11 +126,10 @@ def totals_present(subject: Subject, rule: Rule) -> Outcome:
     if subject.paper is None:
         return no_paper(subject)
     paper, (ht, tva, ttc), any_sign = subject.paper, _totals(subject), _is_any_sign(subject)
-    rows = rows_of(subject, paper)
     places: list[Found] = []
     for name, label, amount in ((WITHOUT_TAX, TOTAL_HT, ht), (WITH_TAX, TOTAL_TTC, ttc)):
         labelled = labelled_amount(paper, label, amount, any_sign)
-        found = (*labelled.right, *labelled.wrong) or _outside(rows, _all(paper, amount, any_sign))
+        found = (*labelled.right, *labelled.wrong) or _outside_rows(subject, paper, _all(paper, amount, any_sign))
         if not found:
             return failed(
                 f"The total {name.en} is not on it: print {money(amount)}.",
@@ -153,8 +152,9 @@ def _all(paper: Paper, amount: Decimal, any_sign: bool) -> tuple[Found, ...]:
     return tuple(paper.find_all(amount_pattern(amount, any_sign)))
 
 
-def _outside(rows: list[tuple[int, int]], found: tuple[Found, ...]) -> tuple[Found, ...]:
+def _outside_rows(subject: Subject, paper: Paper, found: tuple[Found, ...]) -> tuple[Found, ...]:
     """Those that are not in a row of the table: the amount of the only line is not thereby the total."""
+    rows = rows_of(subject, paper)
     return tuple(one for one in found if not any(start <= one.start < end for start, end in rows))
 
 
